@@ -1,0 +1,54 @@
+# Two commands for everybody: `make run` and `make test`. The rest is for who works on it.
+DATA := $(or $(NEXTRADE_DATA_DIR),var)
+PORT ?= 8000
+PYTHON ?= python3
+BIN := .venv/bin
+export PORT
+
+.PHONY: install run test verify lint types bench e2e lock clean
+
+install: .venv/installed $(DATA)/demo_secret_key
+
+.venv/installed: requirements.lock
+	$(PYTHON) -m venv .venv
+	awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip install --quiet -p $(BIN)/python --require-hashes -r requirements.lock
+	touch $@
+
+$(DATA)/demo_secret_key:
+	mkdir -p $(DATA)
+	umask 077; $(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))" > $@
+
+run: install
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	rm -rf $(DATA)/metrics && mkdir -p $(DATA)/metrics
+	@echo; $(BIN)/python manage.py demo_cast; echo; echo "NexTrade: http://127.0.0.1:$(PORT)/   admin: http://127.0.0.1:$(PORT)/admin/   (Ctrl-C stops it)"; echo
+	@$(BIN)/honcho start
+
+test: install
+	$(BIN)/pytest
+
+e2e: install
+	NEXTRADE_BROWSER=required $(BIN)/pytest tests/journeys
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+types: install
+	$(BIN)/mypy .
+
+verify: lint types test
+
+bench: install
+	$(BIN)/python -m tests.performance.chat_turn --write docs/figures.md
+
+lock: install
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --generate-hashes --universal --no-emit-index-url --no-annotate --no-header -o requirements.lock
+
+clean:
+	rm -rf .venv var

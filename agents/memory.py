@@ -1,0 +1,51 @@
+"""Where the supervisor remembers conversations: a database of its own, apart from the books.
+
+SQLite beside the data, or on PostgreSQL the schema `checkpoints` of the same server, which no other table lives in.
+"""
+
+import functools
+import sqlite3
+from typing import Any
+
+from django.conf import settings
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+from psycopg import Connection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+SCHEMA = "checkpoints"
+
+
+@functools.cache
+def checkpointer() -> BaseCheckpointSaver[Any]:
+    """This process's saver, its tables made if they are missing."""
+    return _sqlite() if settings.SQLITE else _postgresql()
+
+
+def _sqlite() -> BaseCheckpointSaver[Any]:
+    connection = sqlite3.connect(settings.DATA_DIR / "checkpoints.sqlite3", timeout=20, check_same_thread=False)
+    connection.execute("PRAGMA synchronous=NORMAL")  # a crash may cost the last words of a talk, never an order
+    saver = SqliteSaver(connection)
+    saver.setup()
+    return saver
+
+
+def _postgresql() -> BaseCheckpointSaver[Any]:
+    database = settings.DATABASES["default"]
+    conninfo = make_conninfo(
+        dbname=database["NAME"],
+        user=database["USER"],
+        password=database["PASSWORD"] or None,
+        host=database["HOST"] or None,
+        port=database["PORT"] or None,
+        options=f"-c search_path={SCHEMA}",
+    )
+    with Connection.connect(conninfo, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    saver = PostgresSaver(ConnectionPool(conninfo, min_size=1, max_size=8, kwargs=options, open=True))
+    saver.setup()
+    return saver

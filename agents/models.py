@@ -1,0 +1,69 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class Thread(models.Model):
+    """One conversation. busy_until: a turn holds it until then, so that turns of a thread come one at a time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="threads")
+    title = models.CharField(max_length=80)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    busy_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = (("use_desk", "Can talk to the trading desk"),)
+        indexes = (models.Index(fields=["owner", "-updated_at", "-id"], name="agents_thread_owner"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.title}"
+
+
+class Message(models.Model):
+    """One thing said. A notice tells what became of an order, once for each status it reached."""
+
+    class Role(models.TextChoices):
+        USER = "user"
+        ASSISTANT = "assistant"
+        NOTICE = "notice"
+
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
+    role = models.CharField(max_length=10, choices=Role)
+    content = models.TextField()
+    turn_id = models.UUIDField(null=True, blank=True)
+    order_id = models.UUIDField(null=True, blank=True)
+    order_version = models.PositiveIntegerField(null=True, blank=True)
+    model = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["thread", "order_id", "order_version"], name="agents_message_once"),)
+        indexes = (models.Index(fields=["thread", "id"], name="agents_message_thread"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.role}"
+
+
+class ModelCall(models.Model):
+    """One request to a language model: who, for what, how much, how long, how it ended."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="model_calls")
+    thread_id = models.UUIDField()
+    turn_id = models.UUIDField()
+    agent = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0)
+    latency_ms = models.PositiveIntegerField()
+    outcome = models.CharField(max_length=40)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["user", "-at"], name="agents_modelcall_user"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.agent} {self.model}"

@@ -1,0 +1,458 @@
+"""The embedded model: no network, no learning, rules alone. It speaks the same tool calls as a language model.
+
+Which part it plays follows from the tools it is given. A handler is written as if tools answered at once: `ask` gives the
+result if this turn's messages hold it, and otherwise notes the call and leaves; the model then makes the noted calls and is
+asked again. Named `offline-rules` wherever a model is named.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_DOWN, Decimal
+from types import MappingProxyType
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from agents.intents import Intent, Kind, read
+from orders import instruments
+
+FACT = re.compile(r"^- (?P<id>[0-9a-f-]{36}) (?P<side>\w+) \S+ (?P<symbol>\S+) [^:]*: (?P<status>\w+)", re.MULTILINE)
+UNSENT = ("pending_approval", "approved", "pending_new", "new", "partially_filled")
+ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
+CAPABILITIES = """I can:
+- propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT limit 400"
+- take an order back: "cancel that order"
+- look things up: "AAPL?", "research Nvidia", "compare Apple and Microsoft", "how did Tesla do this month"
+- tell you what you have: "what do I hold", "how much cash do I have", "my orders", "my fills"
+
+Every order waits for a second person's approval before it is sent. I am NexTrade's built-in rule-based assistant (offline-rules), \
+not a language model, so plain wording works best."""
+
+
+class Pending(Exception):
+    """A handler needs a result that is not there yet."""
+
+
+class Ask:
+    """The results of the tools so far in this turn, and the calls that are still to be made."""
+
+    def __init__(self, messages: Sequence[BaseMessage]) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        answers = {message.tool_call_id: message.text for message in messages if isinstance(message, ToolMessage)}
+        made = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+        self._results = {_key(call["name"], call["args"]): answers[call["id"] or ""] for call in made if call["id"] in answers}
+
+    def __call__(self, name: str, **arguments: Any) -> str:
+        """The result of a tool, as text. Raises Pending after noting the call."""
+        return self.together((name, arguments))[0]
+
+    def together(self, *calls: tuple[str, dict[str, Any]]) -> list[str]:
+        """The results of several tools that can be called at once. Raises Pending after noting those that are missing."""
+        missing = [call for call in calls if _key(*call) not in self._results]
+        if missing:
+            self.calls += missing
+            raise Pending
+        return [self._results[_key(*call)] for call in calls]
+
+
+Handler = Callable[[Intent, Ask], str]
+
+
+class OfflineRules(BaseChatModel):
+    """A chat model by rules. Its answers carry tool calls in the standard form."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "offline-rules"
+
+    def bind_tools(
+        self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        return self.bind(tool_names=[getattr(tool, "name", "") for tool in tools])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        message = _next(messages, frozenset(kwargs.get("tool_names", ())))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _next(messages: Sequence[BaseMessage], tools: frozenset[str]) -> AIMessage:
+    """The next message of whoever has these tools."""
+    last = max(number for number, message in enumerate(messages) if isinstance(message, HumanMessage))
+    ask = Ask(messages[last:])
+    context = "\n".join(message.text for message in messages[:last] if isinstance(message, SystemMessage))
+    earlier = [message.text for message in messages[:last] if isinstance(message, HumanMessage)]
+    answers: list[str] = []
+    for intent in read(messages[last].text):
+        try:
+            answers.append(_answer(intent, ask, tools, context, earlier))
+        except Pending:
+            continue
+    if not ask.calls:
+        return AIMessage("\n\n".join(answers))
+    calls = {_key(*call): call for call in ask.calls}.values()
+    return AIMessage("", tool_calls=[{"name": name, "args": args, "id": uuid.uuid4().hex} for name, args in calls])
+
+
+def _answer(intent: Intent, ask: Ask, tools: frozenset[str], context: str, earlier: Sequence[str]) -> str:
+    if "transfer_to_research" in tools:
+        return _supervise(_with_subject(intent, earlier), ask, context)
+    handler = (PORTFOLIO if "propose_order" in tools else RESEARCH if "get_price_history" in tools else DATABASE).get(intent.kind)
+    return handler(intent, ask) if handler else CAPABILITIES
+
+
+# --- the supervisor's part
+
+
+def _supervise(intent: Intent, ask: Ask, context: str) -> str:
+    match intent.kind:
+        case Kind.TRADE:
+            return _missing(intent) or ask("transfer_to_portfolio", instructions=_wish(intent))
+        case Kind.WITHDRAW:
+            return _withdraw(intent, ask, context)
+        case Kind.HOLDINGS | Kind.CASH:
+            return ask("transfer_to_portfolio", instructions=intent.words)
+        case Kind.PERFORMANCE if not intent.symbol:
+            return ask("transfer_to_portfolio", instructions="How is my portfolio doing?")
+        case Kind.ORDERS | Kind.EXECUTIONS:
+            return ask("transfer_to_database", instructions=_lookup(intent))
+        case Kind.QUOTE | Kind.RESEARCH | Kind.COMPARE | Kind.NEWS | Kind.PERFORMANCE:
+            return ask("transfer_to_research", instructions=_question(intent))
+        case Kind.GREETING:
+            return "Hello. What would you like to know or trade?"
+        case Kind.THANKS:
+            return "You are welcome."
+        case Kind.HELP:
+            return CAPABILITIES
+        case _:
+            return f"I did not understand that.\n\n{CAPABILITIES}"
+
+
+def _with_subject(intent: Intent, earlier: Sequence[str]) -> Intent:
+    """ "How did it do": it is what this conversation named last."""
+    if intent.kind not in (Kind.PERFORMANCE, Kind.QUOTE, Kind.RESEARCH) or intent.symbol or intent.company:
+        return intent
+    if not re.search(r"\b(?:it|that|they)\b", intent.words, re.IGNORECASE):
+        return intent
+    for words in reversed(earlier):
+        named = instruments.mentions(words)
+        if named:
+            return replace(intent, symbol=named[-1].instrument.symbol)
+    return intent
+
+
+def _missing(intent: Intent) -> str:
+    """What has to be asked before an order can be proposed; empty when nothing is."""
+    if intent.company:
+        return f"I do not know {intent.company!r}. Please name the company or its ticker symbol; nothing was proposed."
+    if not intent.symbol:
+        return f"Which company would you like to {intent.side}? Nothing was proposed yet."
+    if not intent.quantity and intent.fraction is None and intent.amount_usd is None:
+        return f"How many shares of {intent.symbol} would you like to {intent.side}? Nothing was proposed yet."
+    return ""
+
+
+def _withdraw(intent: Intent, ask: Ask, context: str) -> str:
+    known = [fact["id"] for fact in FACT.finditer(context) if _fits(intent, fact)]
+    if intent.order_id or known:
+        return ask("transfer_to_portfolio", instructions=f"Withdraw order {intent.order_id or known[0]}")
+    found = ask("transfer_to_database", instructions=f"My open orders {intent.symbol}".strip())
+    others = ORDER_ID.findall(found)
+    if len(others) == 1:
+        return ask("transfer_to_portfolio", instructions=f"Withdraw order {others[0]}")
+    return f"Which one? {found}" if others else "There is no open order to cancel."
+
+
+def _fits(intent: Intent, fact: re.Match[str]) -> bool:
+    return fact["status"] in UNSENT and intent.symbol in ("", fact["symbol"]) and intent.side in ("", fact["side"])
+
+
+def _wish(intent: Intent) -> str:
+    """A trade as one plain sentence, which reads back to the same intent."""
+    if intent.fraction is not None:
+        share = FRACTIONS.get(intent.fraction) or f"{intent.fraction * 100:f}% of my"
+        wish = f"{intent.side} {share} {intent.symbol}"
+    elif intent.amount_usd is not None and not intent.quantity:
+        wish = f"{intent.side} ${intent.amount_usd:f} of {intent.symbol}"
+    else:
+        wish = f"{intent.side} {intent.quantity} shares of {intent.symbol}"
+    limit = f" limit {intent.limit_price}" if intent.limit_price else ""
+    return f"{wish}{limit} {intent.time_in_force}".removesuffix(" day").capitalize().replace(intent.symbol.lower(), intent.symbol)
+
+
+def _question(intent: Intent) -> str:
+    subject = intent.symbol or intent.company
+    span = f" over the last {intent.days} days" if intent.days else ""
+    match intent.kind:
+        case Kind.QUOTE:
+            return f"Quote {subject}"
+        case Kind.RESEARCH:
+            return f"Research {subject}"
+        case Kind.COMPARE:
+            return f"Compare {' and '.join(intent.symbols)}{span}"
+        case Kind.NEWS:
+            return f"News on {subject}"
+        case _:
+            return f"How did {subject} do{span or ' over the last 30 days'}?"
+
+
+def _lookup(intent: Intent) -> str:
+    what = "fills" if intent.kind is Kind.EXECUTIONS else f"{intent.status} orders".strip()
+    return f"Show my {what} {f'for {intent.symbol}' if intent.symbol else ''}".strip()
+
+
+# --- the research agent's part
+
+
+def _quote(intent: Intent, ask: Ask) -> str:
+    if not intent.symbol:
+        return _unknown(intent, ask)
+    return _price_line(_result(ask("get_quote", symbol=intent.symbol)))
+
+
+def _research(intent: Intent, ask: Ask) -> str:
+    if not intent.symbol:
+        return _unknown(intent, ask)
+    symbol = {"symbol": intent.symbol}
+    texts = ask.together(("get_company_profile", symbol), ("get_quote", symbol), ("get_price_history", {**symbol, "days": 90}))
+    profile, quote, history = map(_result, texts)
+    return (
+        f"{profile['name']} ({profile['symbol']}) is in the {profile['sector']} sector. "
+        f"{_price_line(quote)}\n{_history_line(history)}\nThese are facts, not advice."
+    )
+
+
+def _compare(intent: Intent, ask: Ask) -> str:
+    calls = [call for symbol in intent.symbols for call in (("get_quote", {"symbol": symbol}), _history(symbol, intent.days or 90))]
+    results = list(map(_result, ask.together(*calls)))
+    pairs = zip(results[::2], results[1::2], strict=True)
+    return "\n".join(f"- {_price_line(quote)} {_history_line(history)}" for quote, history in pairs)
+
+
+def _performance(intent: Intent, ask: Ask) -> str:
+    if not intent.symbol:
+        return _unknown(intent, ask)
+    texts = ask.together(_history(intent.symbol, intent.days or 30), ("get_quote", {"symbol": intent.symbol}))
+    history, quote = map(_result, texts)
+    return f"{_history_line(history)} {_price_line(quote)}"
+
+
+def _news(intent: Intent, ask: Ask) -> str:
+    found = _result(ask("search_news", query=intent.symbol or intent.company or intent.words))
+    return f"I cannot search the news: {found['message']}." if "error" in found else json.dumps(found)
+
+
+def _unknown(intent: Intent, ask: Ask) -> str:
+    found = _result(ask("lookup_symbol", company=intent.company or intent.words))
+    return _price_line(_result(ask("get_quote", symbol=found["symbol"]))) if "symbol" in found else f"Sorry, {found['message']}."
+
+
+def _history(symbol: str, days: int) -> tuple[str, dict[str, Any]]:
+    return "get_price_history", {"symbol": symbol, "days": days}
+
+
+def _price_line(quote: Mapping[str, Any]) -> str:
+    if "error" in quote:
+        return f"Sorry, {quote['message']}."
+    as_of = f"{quote['as_of'][:10]} {quote['as_of'][11:16]} UTC"
+    return f"{quote['name']} ({quote['symbol']}) is at {_usd(quote['price_usd'])} ({quote['source']}, {as_of})."
+
+
+def _history_line(history: Mapping[str, Any]) -> str:
+    if "error" in history:
+        return f"Sorry, {history['message']}."
+    change = Decimal(history["change_pct"])
+    moved = f"rose {change} %" if change > 0 else f"fell {-change} %" if change < 0 else "did not move"
+    return (
+        f"From {history['from']} to {history['to']} {history['symbol']} {moved}, from {_usd(history['first_usd'])} "
+        f"to {_usd(history['last_usd'])}, between {_usd(history['low_usd'])} and {_usd(history['high_usd'])} ({history['source']})."
+    )
+
+
+# --- the portfolio agent's part
+
+
+def _trade(intent: Intent, ask: Ask) -> str:
+    quantity, remark = _quantity(intent, ask)
+    if not quantity:
+        return remark
+    order = _result(
+        ask(
+            "propose_order",
+            symbol=intent.symbol,
+            side=intent.side,
+            quantity=quantity,
+            order_type=intent.order_type,
+            limit_price=intent.limit_price,
+            time_in_force=intent.time_in_force,
+            rationale="asked for by the trader in their own words",
+        )
+    )
+    return f"{remark}{_order_line(order)}"
+
+
+def _quantity(intent: Intent, ask: Ask) -> tuple[str, str]:
+    """Shares to trade, and what to say of how they were reckoned; no shares and why, where it cannot be done."""
+    if intent.quantity:
+        return intent.quantity, ""
+    if intent.fraction is not None:
+        held = _held(intent.symbol, _result(ask("get_portfolio")))
+        shares = (held * intent.fraction).to_integral_value(ROUND_DOWN)
+        if not shares:
+            return "", f"You hold {held:f} {intent.symbol}, so there is nothing to {intent.side}. Nothing was proposed."
+        return f"{shares:f}", f"You hold {held:f} {intent.symbol}; that makes {shares:f}. "
+    quote = _result(ask("get_quote", symbol=intent.symbol))
+    if "error" in quote or intent.amount_usd is None:
+        return "", f"I cannot reckon how many shares that is: {quote.get('message', 'no amount')}. Nothing was proposed."
+    price = Decimal(quote["price_usd"])
+    shares = (intent.amount_usd / price).to_integral_value(ROUND_DOWN)
+    if shares < 1:
+        return "", f"One {intent.symbol} costs {_usd(price)}, more than {_usd(intent.amount_usd)}. Nothing was proposed."
+    return f"{shares:f}", f"At {_usd(price)} a share, {_usd(intent.amount_usd)} is {shares:f} whole shares. "
+
+
+def _held(symbol: str, books: Mapping[str, Any]) -> Decimal:
+    held = [Decimal(position["quantity"]) for position in books.get("positions", ()) if position["symbol"] == symbol]
+    return sum(held, Decimal(0))
+
+
+def _take_back(intent: Intent, ask: Ask) -> str:
+    order = _result(ask("withdraw_order", order_id=intent.order_id))
+    if "error" in order:
+        return f"I could not take it back: {order['message']}."
+    if order["status"] == "withdrawn":
+        return f"Withdrawn: {_terms(order)} (order {order['order_id']}). It was never sent."
+    return f"I asked the broker to cancel {_terms(order)} (order {order['order_id']})."
+
+
+def _holdings(intent: Intent, ask: Ask) -> str:
+    books = _result(ask("get_portfolio"))
+    if "error" in books:
+        return f"Sorry, {books['message']}."
+    lines = [f"- {position['quantity']} {position['symbol']}{_worth(position)}" for position in books["positions"]]
+    held = "\n".join(["You hold:", *lines]) if lines else "You hold no positions."
+    return f"{held}\n{_cash_line(books)}"
+
+
+def _cash(intent: Intent, ask: Ask) -> str:
+    books = _result(ask("get_portfolio"))
+    return f"Sorry, {books['message']}." if "error" in books else _cash_line(books)
+
+
+def _own_performance(intent: Intent, ask: Ask) -> str:
+    books = _result(ask("get_portfolio"))
+    if "error" in books:
+        return f"Sorry, {books['message']}."
+    if not books["positions"]:
+        return f"You hold no positions, so there is nothing to measure. {_cash_line(books)}"
+    gains = [Decimal(position["unrealized_pnl_usd"] or 0) + Decimal(position["realized_pnl_usd"]) for position in books["positions"]]
+    lines = [f"- {position['symbol']}: {_signed(gain)}" for position, gain in zip(books["positions"], gains, strict=True)]
+    return "\n".join([f"Your open positions have made {_signed(sum(gains, Decimal(0)))}:", *lines, _cash_line(books)])
+
+
+def _worth(position: Mapping[str, Any]) -> str:
+    if position["market_value_usd"] is None:
+        return ", no price at the moment"
+    return (
+        f", bought at {_usd(position['avg_cost_usd'])}, now {_usd(position['price_usd'])} ({position['source']}): "
+        f"{_usd(position['market_value_usd'])}, {_signed(Decimal(position['unrealized_pnl_usd']))}"
+    )
+
+
+def _cash_line(books: Mapping[str, Any]) -> str:
+    equity = "" if books["equity_usd"] in (None, "None") else f" Equity: {_usd(books['equity_usd'])}."
+    reserved = f", of which {_usd(books['reserved_usd'])} is reserved for open orders" if Decimal(books["reserved_usd"]) else ""
+    return f"Cash: {_usd(books['cash_usd'])}{reserved}.{equity}"
+
+
+# --- the database agent's part
+
+
+def _orders(intent: Intent, ask: Ask) -> str:
+    found = _result(ask("list_orders", status=intent.status, symbol=intent.symbol, limit=10))
+    if "error" in found:
+        return f"Sorry, {found['message']}."
+    if not found["orders"]:
+        return "You have no such orders." if intent.status or intent.symbol else "You have no orders yet."
+    return "\n".join(["Your orders, newest first:", *(f"- {_order_row(order)}" for order in found["orders"])])
+
+
+def _executions(intent: Intent, ask: Ask) -> str:
+    found = _result(ask("list_executions", symbol=intent.symbol, limit=10))
+    if "error" in found:
+        return f"Sorry, {found['message']}."
+    rows = [
+        f"- {fill['executed_at'][:16].replace('T', ' ')} {fill['side']} {fill['quantity']} {fill['symbol']} at {_usd(fill['price_usd'])}"
+        for fill in found["executions"]
+    ]
+    return "\n".join(["Your fills, newest first:", *rows]) if rows else "You have no fills yet."
+
+
+def _order_row(order: Mapping[str, Any]) -> str:
+    at = f" at {_usd(order['avg_px'])}" if order["avg_px"] else ""
+    return f"{_terms(order)}: {order['status'].replace('_', ' ')}{at} (order {order['order_id']})"
+
+
+def _order_line(order: Mapping[str, Any]) -> str:
+    if "error" in order:
+        return f"No order was made: {order['message']}."
+    if order["status"] == "denied":
+        reasons = "; ".join(denial["why"] for denial in order["denied"])
+        return f"Denied: {_terms(order)}. Why: {reasons}."
+    about = f", about {_usd(order['estimated_usd'])}" if order["estimated_usd"] else ""
+    return f"Proposed: {_terms(order)}{about}. It now waits for a second person's approval (order {order['order_id']})."
+
+
+def _terms(order: Mapping[str, Any]) -> str:
+    limit = f" limit {_usd(order['limit_price'])}" if order["limit_price"] else ""
+    return f"{order['side']} {order['quantity']} {order['symbol']}{limit or ' at market'}"
+
+
+def _result(text: str) -> dict[str, Any]:
+    """A tool's JSON. A result that is none, such as a message about its arguments, is an error to be told."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"error": "unreadable", "message": text[:200]}
+    return value if isinstance(value, dict) else {"error": "unreadable", "message": text[:200]}
+
+
+def _key(name: str, arguments: Mapping[str, Any]) -> str:
+    return json.dumps([name, arguments], sort_keys=True)
+
+
+def _usd(amount: str | Decimal) -> str:
+    return f"${Decimal(amount):,.2f}"
+
+
+def _signed(amount: Decimal) -> str:
+    return f"{'-' if amount < 0 else '+'}${abs(amount):,.2f}"
+
+
+RESEARCH: Mapping[Kind, Handler] = MappingProxyType(
+    {Kind.QUOTE: _quote, Kind.RESEARCH: _research, Kind.COMPARE: _compare, Kind.PERFORMANCE: _performance, Kind.NEWS: _news}
+)
+PORTFOLIO: Mapping[Kind, Handler] = MappingProxyType(
+    {
+        Kind.TRADE: _trade,
+        Kind.WITHDRAW: _take_back,
+        Kind.HOLDINGS: _holdings,
+        Kind.CASH: _cash,
+        Kind.PERFORMANCE: _own_performance,
+    }
+)
+DATABASE: Mapping[Kind, Handler] = MappingProxyType({Kind.ORDERS: _orders, Kind.EXECUTIONS: _executions})

@@ -1,0 +1,6 @@
+"""The portfolio agent: what is held, and proposals. Its orders wait for a person who is not the one who asked."""
+
+from agents import tools
+
+NAME = "portfolio"
+TOOLS = (tools.lookup_symbol, tools.get_quote, tools.get_portfolio, tools.propose_order, tools.withdraw_order)

@@ -1,0 +1,247 @@
+"""The verbs of a conversation: answer a message, delete a thread, tell a thread what became of its orders."""
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from agents import guard
+from agents.models import Message, ModelCall, Thread
+from agents.turn import Turn
+from compliance import audit
+from compliance.audit import Action
+from compliance.models import Outcome
+from compliance.projection import name as username
+from nextrade.errors import Invalid, Missing, Refused
+from nextrade.resilience import log_execution_time
+from orders.models import Order
+from orders.payload import plain
+
+log = logging.getLogger(__name__)
+LOGGED_CHARACTERS = 50
+TOLD = {
+    "order_approved": "Approved by {who}: {what}. It is on its way to the broker.",
+    "order_declined": "Declined by {who}: {what}. Reason: {why}",
+    "order_denied": "Stopped before sending: {what}. {why}",
+    "order_lapsed": "Lapsed: {what}. Nobody decided in time, so nothing was sent.",
+    "order_filled": "Filled: {what} at {price}{approver}.",
+    "order_partially_filled": "Partly filled: {done} of {what} at {price}{approver}.",
+    "order_rejected": "Rejected by the broker: {what}. {why}",
+    "order_canceled": "Canceled at the broker: {what}.",
+    "order_expired": "Expired at the broker: {what}.",
+}
+"""What a thread is told of an order's moves; {why} and the like are facts of the move, escaped where they are shown."""
+
+
+class InputRejected(Invalid):
+    code = "input_rejected"
+
+
+class MessageTooLong(Invalid):
+    code = "message_too_long"
+
+
+class ThreadBusy(Refused):
+    code = "thread_busy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One turn's end. orders: those proposed in this turn, denied ones too."""
+
+    response: str
+    thread_id: uuid.UUID
+    at: datetime
+    orders: Sequence[Order]
+    model: str
+
+
+@log_execution_time
+def process_chat_request(*, by: User, message: str, thread_id: uuid.UUID | None, at: datetime) -> Answer:
+    """One turn: look at the words, run the graph, look at the answer, keep both.
+
+    Raises MessageTooLong, InputRejected, Missing for another person's thread, ThreadBusy, Unavailable when no model answers.
+    """
+    log.info("Processing chat request for user %s", guard.normalise(by.username))
+    thread, turn = _open(by, message, thread_id, at=at)
+    try:
+        text = _run(turn)
+    except BaseException:
+        _close(thread, turn, at=timezone.now())
+        raise
+    screened = guard.screen_output(text)
+    now = timezone.now()
+    _close(thread, turn, screened=screened, at=now)
+    orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
+    return Answer(response=screened.text, thread_id=thread.pk, at=now, orders=list(orders), model=turn.model)
+
+
+def delete_thread(thread_id: uuid.UUID, *, by: User, at: datetime) -> None:
+    """Forget a conversation: its messages and what the model remembers. Its orders stay."""
+    with transaction.atomic(durable=True):
+        deleted, _ = Thread.objects.filter(pk=thread_id, owner=by).delete()
+        if not deleted:
+            raise Missing("there is no such thread")
+        audit.record(Action.THREAD_DELETED, actor=audit.person(by), at=at, thread_id=thread_id)
+    from agents import graph
+
+    graph.forget(thread_id)
+
+
+def tell(*, order_id: uuid.UUID, **_: Any) -> None:
+    """Add to an order's thread a message for each of its moves that it has not heard of. Called after the commit of a move."""
+    order = Order.objects.filter(pk=order_id).first()
+    if order is None or not Thread.objects.filter(pk=order.thread_id).exists():
+        return
+    Message.objects.bulk_create(_notices(order), ignore_conflicts=True)
+
+
+def tell_late(*, since: datetime) -> int:
+    """Tell what a crash between a move and its message left untold; how many orders were looked at."""
+    moved = Order.objects.filter(updated_at__gte=since).exclude(thread_id=None).values_list("pk", flat=True)
+    for order_id in moved:
+        tell(order_id=order_id)
+    return len(moved)
+
+
+def _open(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) -> tuple[Thread, Turn]:
+    """Take the thread for one turn and keep the message, or refuse it; either way the trail has it."""
+    verdict = guard.screen_input(message)
+    turn_id = uuid.uuid4()
+    with transaction.atomic(durable=True):
+        thread = _thread(by, message, thread_id, at=at)
+        actor = audit.person(by)
+        logged = guard.redact(message[:LOGGED_CHARACTERS])
+        where = thread.pk if thread_id or verdict.valid else None
+        audit.record(Action.CHAT_REQUEST, actor=actor, at=at, thread_id=where, details={"message": logged})
+        outcome = Outcome.SUCCESS if verdict.valid else Outcome.REFUSED
+        audit.record(Action.INPUT, actor=actor, at=at, thread_id=where, outcome=outcome, details={"length": verdict.length})
+        if not verdict.valid:
+            audit.record(Action.INPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=where, details={"errors": verdict.errors})
+        else:
+            _take(thread, at=at)
+            Message.objects.create(thread=thread, role=Message.Role.USER, content=message, turn_id=turn_id, created_at=at)
+    if verdict.too_long:
+        raise MessageTooLong(f"a message has at most {guard.MAX_LENGTH:,} characters, this one has {verdict.length:,}")
+    if not verdict.valid:
+        raise InputRejected("This message looks like an attempt to change how the assistant works. Please ask in other words.")
+    turn = Turn(
+        owner=by,
+        thread_id=thread.pk,
+        turn_id=turn_id,
+        words=message,
+        facts=_facts(thread),
+        model=settings.MODEL,
+        deadline=time.monotonic() + settings.TURN_DEADLINE_S,
+    )
+    return thread, turn
+
+
+def _thread(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) -> Thread:
+    if thread_id is None:
+        return Thread(owner=by, title=" ".join(message.split())[:80], created_at=at, updated_at=at)
+    thread = Thread.objects.filter(pk=thread_id, owner=by).first()
+    if thread is None:
+        raise Missing("there is no such thread")
+    return thread
+
+
+def _take(thread: Thread, *, at: datetime) -> None:
+    """Hold the thread until the turn must be over. Raises ThreadBusy when another turn has it."""
+    until = at + timedelta(seconds=settings.TURN_DEADLINE_S + settings.LLM_TIMEOUT_S)
+    if thread._state.adding:
+        thread.busy_until = until
+        thread.save(force_insert=True)
+        return
+    free = Thread.objects.filter(Q(busy_until=None) | Q(busy_until__lte=at), pk=thread.pk)
+    if not free.update(busy_until=until):
+        raise ThreadBusy("this conversation is still answering your last message")
+
+
+def _run(turn: Turn) -> str:
+    from agents import graph  # the language-model libraries cost seconds to import, which only who talks should pay
+
+    return graph.answer(turn) or "I have no answer to that."
+
+
+def _close(thread: Thread, turn: Turn, *, at: datetime, screened: guard.Screened | None = None) -> None:
+    """Let the thread go, and keep the answer, if there is one, and the model calls."""
+    with transaction.atomic(durable=True):
+        ModelCall.objects.bulk_create(
+            [
+                ModelCall(
+                    user=turn.owner,
+                    thread_id=turn.thread_id,
+                    turn_id=turn.turn_id,
+                    agent=call.agent,
+                    model=call.model,
+                    input_tokens=call.input_tokens,
+                    output_tokens=call.output_tokens,
+                    cached_tokens=call.cached_tokens,
+                    latency_ms=call.latency_ms,
+                    outcome=call.outcome,
+                    at=call.at,
+                )
+                for call in turn.calls
+            ]
+        )
+        Thread.objects.filter(pk=thread.pk).update(busy_until=None, updated_at=at)
+        if screened is None:
+            return
+        Message.objects.create(
+            thread=thread,
+            role=Message.Role.ASSISTANT,
+            content=screened.text,
+            turn_id=turn.turn_id,
+            model=turn.model,
+            created_at=at,
+        )
+        actor = audit.person(turn.owner)
+        outcome = Outcome.REFUSED if screened.sensitive else Outcome.SUCCESS
+        details = {"length": len(screened.text)}
+        audit.record(Action.OUTPUT, actor=actor, at=at, thread_id=thread.pk, outcome=outcome, details=details)
+        if screened.sensitive:
+            found = {"errors": list(screened.sensitive)}
+            audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=thread.pk, details=found)
+
+
+def _facts(thread: Thread) -> str:
+    """The newest orders of a conversation as the books have them, for the model to know."""
+    orders = Order.objects.filter(thread_id=thread.pk).order_by("-created_at")[:5]
+    if not orders:
+        return ""
+    lines = [f"- {order.pk} {order.side} {plain(order.quantity)} {order.symbol} {order.order_type}: {order.status}" for order in orders]
+    return "\n".join(["Orders of this conversation, newest first, from the books:", *lines])
+
+
+def _notices(order: Order) -> list[Message]:
+    history = [move for move in audit.history(order.pk) if move["to"]]
+    approver = next((username(move["actor"]) for move in history if move["action"] == "order_approved"), "")
+    price = f"${order.avg_px:,.2f}" if order.avg_px else "an unknown price"
+    known = {
+        "what": f"{order.side} {plain(order.quantity)} {order.symbol}",
+        "done": plain(order.cum_qty),
+        "price": price,
+        "approver": f", approved by {approver}" if approver else "",
+    }
+    return [
+        Message(
+            thread_id=order.thread_id,
+            role=Message.Role.NOTICE,
+            content=TOLD[move["action"]].format(who=username(move["actor"]), why=move["reason"], **known),
+            order_id=order.pk,
+            order_version=move["version"],
+            created_at=move["at"],
+        )
+        for move in history
+        if move["action"] in TOLD and not (move["action"] == "order_denied" and move["from"] == "proposed")
+    ]

@@ -1,0 +1,272 @@
+"""All that a model may call: reads, a proposal, and taking a proposal back. Nothing here approves, sends or moves money.
+
+Who asks comes from the run's context and is no argument; amounts come as text and are read by `orders`.
+"""
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.utils import timezone
+from langchain.tools import ToolRuntime
+from pydantic import BeforeValidator
+
+from agents.turn import Turn
+from nextrade.errors import Invalid, Missing, Unavailable
+from orders import instruments, queries, quotes, services
+from orders.models import OPEN, Account, Execution, Order
+from orders.payload import plain
+from orders.services import Request
+
+Runtime = ToolRuntime[Turn, Any]
+Text = Annotated[str, BeforeValidator(str)]
+"""A string even where a model sends a number."""
+MAX_ROWS = 50
+MAX_DAYS = 365
+
+
+class NotConfigured(Unavailable):
+    code = "not_configured"
+
+
+def lookup_symbol(company: str) -> str:
+    """Find the ticker symbol of a company by its name or symbol. Exact names only: it never guesses."""
+    found = instruments.resolve(company)
+    if found is None:
+        raise Missing(f"no instrument is known as {company[:60]!r}", code="instrument_not_found")
+    return _json({"symbol": found.symbol, "name": found.name, "sector": found.sector})
+
+
+def get_quote(symbol: str) -> str:
+    """The latest price of a symbol in USD, with its source and time."""
+    instrument = _instrument(symbol)
+    quote = quotes.provider().latest(instrument.symbol, at=timezone.now())
+    return _json(
+        {
+            "symbol": quote.symbol,
+            "name": instrument.name,
+            "price_usd": plain(quote.price_usd),
+            "as_of": quote.as_of,
+            "source": quote.source,
+        }
+    )
+
+
+def get_price_history(symbol: str, days: int = 30) -> str:
+    """Closing prices of the last trading days (1 to 365), oldest first, with change, high and low."""
+    instrument = _instrument(symbol)
+    provider = quotes.provider()
+    bars = provider.history(instrument.symbol, days=max(2, min(days, MAX_DAYS)), at=timezone.now())
+    closes = [bar.close_usd for bar in bars]
+    return _json(
+        {
+            "symbol": instrument.symbol,
+            "name": instrument.name,
+            "from": bars[0].day,
+            "to": bars[-1].day,
+            "first_usd": plain(closes[0]),
+            "last_usd": plain(closes[-1]),
+            "change_pct": plain(((closes[-1] / closes[0] - 1) * 100).quantize(Decimal("0.01"))),
+            "high_usd": plain(max(closes)),
+            "low_usd": plain(min(closes)),
+            "closes_usd": [plain(close) for close in closes[-10:]],
+            "as_of": bars[-1].day,
+            "source": provider.name,
+        }
+    )
+
+
+def get_company_profile(symbol: str) -> str:
+    """A company's name, sector and currency from the instrument reference."""
+    instrument = _instrument(symbol)
+    facts = {"symbol": instrument.symbol, "name": instrument.name, "sector": instrument.sector}
+    return _json({**facts, "currency": instrument.currency, "source": "instrument reference"})
+
+
+def search_news(query: str) -> str:
+    """Search recent news. Says so when no news provider is set up."""
+    raise NotConfigured("no news provider is set up here")
+
+
+def search_web(query: str) -> str:
+    """Search the web. Says so when no search provider is set up."""
+    raise NotConfigured("no web search is set up here")
+
+
+def get_portfolio(runtime: Runtime) -> str:
+    """The person's cash, reserved cash, equity and positions with profit and loss, in USD."""
+    account = _account(runtime)
+    books = queries.portfolio(account, at=timezone.now())
+    return _json(
+        {
+            "cash_usd": books.cash_usd,
+            "reserved_usd": books.reserved_usd,
+            "free_usd": books.cash_usd - books.reserved_usd,
+            "equity_usd": books.equity_usd,
+            "positions": [_holding(holding) for holding in books.holdings],
+        }
+    )
+
+
+def get_positions(runtime: Runtime) -> str:
+    """The person's positions alone, from the books."""
+    books = queries.portfolio(_account(runtime), at=timezone.now())
+    return _json({"positions": [_holding(holding) for holding in books.holdings]})
+
+
+def propose_order(
+    symbol: str,
+    side: str,
+    quantity: Text,
+    runtime: Runtime,
+    order_type: str = "market",
+    limit_price: Text = "",
+    time_in_force: str = "day",
+    rationale: str = "",
+) -> str:
+    """Propose an order. It is not sent: a second person must approve it first. One call is one order.
+
+    side: buy or sell. quantity: shares, as the person said. order_type: market or limit (then with limit_price in USD).
+    time_in_force: day or gtc. rationale: one sentence on why the person wants it.
+    """
+    turn = runtime.context
+    arguments = json.dumps([symbol, side, quantity, order_type, limit_price, time_in_force])
+    order = services.propose(
+        Request(
+            key=_key(turn, runtime.tool_call_id, arguments),
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            order_type=order_type,
+            limit_price=limit_price,
+            time_in_force=time_in_force,
+            rationale=rationale,
+            words=turn.words,
+            model=turn.model,
+            thread_id=turn.thread_id,
+            turn_id=turn.turn_id,
+        ),
+        owner=turn.owner,
+        by="agent:portfolio",
+        at=timezone.now(),
+    )
+    return _json(_order(order))
+
+
+def withdraw_order(order_id: str, runtime: Runtime) -> str:
+    """Take an order of this person back: withdrawn when it was not sent yet, else the broker is asked to cancel it."""
+    try:
+        wanted = UUID(order_id)
+    except ValueError as error:
+        raise Invalid("that is not an order id", code="order_not_found") from error
+    return _json(_order(services.cancel(wanted, owner=runtime.context.owner, by="agent:portfolio", at=timezone.now())))
+
+
+def list_orders(runtime: Runtime, status: str = "", symbol: str = "", limit: int = 10) -> str:
+    """The person's orders, newest first. status: one status, or "open" for all that are not over; symbol: a ticker."""
+    orders = Order.objects.filter(maker=runtime.context.owner).order_by("-created_at")
+    if status:
+        orders = orders.filter(status__in=OPEN if status == "open" else [status])
+    if symbol:
+        orders = orders.filter(symbol=_instrument(symbol).symbol)
+    return _json({"orders": [_order(order) for order in orders[: max(1, min(limit, MAX_ROWS))]]})
+
+
+def get_order(order_id: str, runtime: Runtime) -> str:
+    """One order of this person with its fills."""
+    try:
+        order = Order.objects.get(pk=UUID(order_id), maker=runtime.context.owner)
+    except (ValueError, Order.DoesNotExist) as error:
+        raise Missing("there is no such order", code="order_not_found") from error
+    return _json({**_order(order), "executions": [_execution(fill) for fill in order.executions.order_by("id")]})
+
+
+def list_executions(runtime: Runtime, symbol: str = "", limit: int = 10) -> str:
+    """The person's fills, newest first."""
+    fills = Execution.objects.filter(account__owner=runtime.context.owner).order_by("-executed_at")
+    if symbol:
+        fills = fills.filter(symbol=_instrument(symbol).symbol)
+    return _json({"executions": [_execution(fill) for fill in fills[: max(1, min(limit, MAX_ROWS))]]})
+
+
+def _key(turn: Turn, tool_call_id: str | None, arguments: str) -> str:
+    """Names one tool call of one turn. The arguments are part of it, since some providers use an id for two calls."""
+    digest = UUID(bytes=hashlib.sha256(arguments.encode()).digest()[:16])
+    return f"{turn.thread_id}:{turn.turn_id}:{(tool_call_id or '')[:64]}:{digest}"
+
+
+def _instrument(symbol: str) -> instruments.Instrument:
+    found = instruments.find(symbol)
+    if found is None:
+        raise Missing(f"no instrument has the symbol {symbol[:20]!r}", code="instrument_not_found")
+    return found
+
+
+def _account(runtime: Runtime) -> Account:
+    account = Account.objects.filter(owner=runtime.context.owner).first()
+    if account is None:
+        raise Missing("this person has no trading account", code="account_not_authorized")
+    return account
+
+
+def _order(order: Order) -> dict[str, Any]:
+    failed = [check for check in order.checks if not check["passed"]]
+    return {
+        "order_id": order.pk,
+        "status": order.status,
+        "side": order.side,
+        "quantity": plain(order.quantity),
+        "symbol": order.symbol,
+        "order_type": order.order_type,
+        "limit_price": order.limit_price and plain(order.limit_price),
+        "time_in_force": order.time_in_force,
+        "estimated_usd": order.notional_usd and plain(order.notional_usd),
+        "filled": plain(order.cum_qty),
+        "avg_px": order.avg_px and plain(order.avg_px),
+        "created_at": order.created_at,
+        "denied": [{"code": check["code"], "why": _why(check)} for check in failed],
+    }
+
+
+def _why(check: dict[str, Any]) -> str:
+    meaning = services.risk.MEANING[services.risk.Code(check["code"])]
+    return f"{meaning} (allowed: {check['limit']}; this: {check['actual']})"
+
+
+def _holding(holding: queries.Holding) -> dict[str, Any]:
+    quote = holding.quote
+    return {
+        "symbol": holding.symbol,
+        "quantity": plain(holding.quantity),
+        "avg_cost_usd": holding.avg_cost_usd,
+        "price_usd": quote and plain(quote.price_usd),
+        "market_value_usd": holding.market_value_usd,
+        "unrealized_pnl_usd": holding.unrealized_pnl_usd,
+        "realized_pnl_usd": holding.realized_pnl_usd,
+        "as_of": quote and quote.as_of,
+        "source": quote and quote.source,
+    }
+
+
+def _execution(fill: Execution) -> dict[str, Any]:
+    return {
+        "symbol": fill.symbol,
+        "side": fill.side,
+        "quantity": plain(fill.quantity),
+        "price_usd": plain(fill.price_usd),
+        "executed_at": fill.executed_at,
+        "order_id": fill.order_id,
+    }
+
+
+def _json(value: dict[str, Any]) -> str:
+    """Decimals, dates and ids as strings, amounts to the cent."""
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

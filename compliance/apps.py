@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class ComplianceConfig(AppConfig):
+    name = "compliance"
+
+    def ready(self) -> None:
+        from compliance import triggers
+
+        post_migrate.connect(triggers.reinstall, sender=self)

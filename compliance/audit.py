@@ -1,0 +1,186 @@
+"""The one way into the audit trail.
+
+Context: an event must stand exactly when the change that it tells of stands. Choice: `record` writes in the caller's
+transaction and refuses to work outside of one; a refusal, whose transaction rolls back, is written after the rollback by
+`refusals`. Cost: a change whose event cannot be written does not happen.
+"""
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import rfc8785
+import structlog
+from django.db import models, transaction
+
+from compliance import projection
+from compliance.models import ComplianceEvent, EventType, Outcome, RetentionClass, Severity
+from nextrade.errors import Missing, NexTradeError
+
+
+class Action(models.TextChoices):
+    CHAT_REQUEST = "chat_request"
+    INPUT = "input"
+    OUTPUT = "output"
+    INPUT_VALIDATION_FAILED = "input_validation_failed"
+    OUTPUT_VALIDATION_FAILED = "output_validation_failed"
+    THREAD_DELETED = "thread_deleted"
+    ORDER_PROPOSED = "order_proposed"
+    ORDER_DENIED = "order_denied"
+    ORDER_WITHDRAWN = "order_withdrawn"
+    ORDER_LAPSED = "order_lapsed"
+    ORDER_CANCEL_REQUESTED = "order_cancel_requested"
+    ORDER_APPROVED = "order_approved"
+    ORDER_DECLINED = "order_declined"
+    ORDER_SUBMITTED = "order_submitted"
+    ORDER_IN_DOUBT = "order_in_doubt"
+    ORDER_ACKNOWLEDGED = "order_acknowledged"
+    ORDER_PARTIALLY_FILLED = "order_partially_filled"
+    ORDER_FILLED = "order_filled"
+    ORDER_CANCELED = "order_canceled"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_REJECTED = "order_rejected"
+    REFUSED = "refused"
+    LOGIN = "login"
+    LOGIN_FAILED = "login_failed"
+    LOGOUT = "logout"
+    DEMO_CAST = "demo_cast"
+    ACCOUNT_OPENED = "account_opened"
+    LIMITS_SET = "limits_set"
+    RESTRICTED_ADDED = "restricted_added"
+    RESTRICTED_REMOVED = "restricted_removed"
+    TRADING_HALTED = "trading_halted"
+    TRADING_RESUMED = "trading_resumed"
+
+
+TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
+    {
+        Action.CHAT_REQUEST: EventType.USER_ACTION,
+        Action.THREAD_DELETED: EventType.USER_ACTION,
+        Action.INPUT: EventType.VALIDATION,
+        Action.OUTPUT: EventType.VALIDATION,
+        Action.INPUT_VALIDATION_FAILED: EventType.SAFETY_VIOLATION,
+        Action.OUTPUT_VALIDATION_FAILED: EventType.SAFETY_VIOLATION,
+        Action.ORDER_PROPOSED: EventType.ORDER,
+        Action.ORDER_DENIED: EventType.ORDER,
+        Action.ORDER_WITHDRAWN: EventType.ORDER,
+        Action.ORDER_LAPSED: EventType.ORDER,
+        Action.ORDER_CANCEL_REQUESTED: EventType.ORDER,
+        Action.ORDER_APPROVED: EventType.APPROVAL,
+        Action.ORDER_DECLINED: EventType.APPROVAL,
+        Action.ORDER_SUBMITTED: EventType.EXECUTION,
+        Action.ORDER_IN_DOUBT: EventType.EXECUTION,
+        Action.ORDER_ACKNOWLEDGED: EventType.EXECUTION,
+        Action.ORDER_PARTIALLY_FILLED: EventType.EXECUTION,
+        Action.ORDER_FILLED: EventType.EXECUTION,
+        Action.ORDER_CANCELED: EventType.EXECUTION,
+        Action.ORDER_EXPIRED: EventType.EXECUTION,
+        Action.ORDER_REJECTED: EventType.EXECUTION,
+        Action.REFUSED: EventType.ACCESS,
+        Action.LOGIN: EventType.ACCESS,
+        Action.LOGIN_FAILED: EventType.ACCESS,
+        Action.LOGOUT: EventType.ACCESS,
+        Action.DEMO_CAST: EventType.ACCESS,
+        Action.ACCOUNT_OPENED: EventType.SYSTEM,
+        Action.LIMITS_SET: EventType.SYSTEM,
+        Action.RESTRICTED_ADDED: EventType.SYSTEM,
+        Action.RESTRICTED_REMOVED: EventType.SYSTEM,
+        Action.TRADING_HALTED: EventType.SYSTEM,
+        Action.TRADING_RESUMED: EventType.SYSTEM,
+    }
+)
+WARNINGS = frozenset(
+    {Action.INPUT_VALIDATION_FAILED, Action.OUTPUT_VALIDATION_FAILED, Action.REFUSED, Action.LOGIN_FAILED, Action.TRADING_HALTED}
+)
+
+
+def person(user: models.Model) -> str:
+    """The pseudonymous id by which the trail knows a user."""
+    return f"user:{user.pk}"
+
+
+def record(
+    action: Action,
+    *,
+    actor: str,
+    at: datetime,
+    details: Mapping[str, Any] | None = None,
+    on_behalf_of: str = "",
+    order_id: uuid.UUID | None = None,
+    thread_id: uuid.UUID | None = None,
+    outcome: Outcome = Outcome.SUCCESS,
+) -> ComplianceEvent:
+    """Append one event in the transaction of the change, and its line to compliance.log once that is committed.
+
+    details: JSON-ready facts, money and quantities as strings (RFC 8785 would round a float its own way).
+    Raises ValueError for an action outside `Action`, TransactionManagementError outside a transaction.
+    """
+    action = Action(action)
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("an audit event needs the transaction of its change")
+    person_pid = on_behalf_of or (actor if actor.startswith("user:") else "")
+    event = ComplianceEvent(
+        ts_utc=at,
+        retention_class=RetentionClass.TRANSACTION if order_id else RetentionClass.COMPLIANCE,
+        type=TYPE_OF[action],
+        action=action.value,
+        severity=Severity.WARNING if action in WARNINGS else Severity.INFO,
+        outcome=outcome,
+        actor_pid=actor,
+        on_behalf_of=on_behalf_of,
+        subject_pid=person_pid,
+        order_id=order_id,
+        thread_id=thread_id,
+        request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        details=dict(details or {}),
+    )
+    event.canonical = rfc8785.dumps(event.facts())
+    event.save(force_insert=True)
+    transaction.on_commit(lambda: projection.write(event))
+    return event
+
+
+@contextlib.contextmanager
+def refusals(
+    *, actor: str, at: datetime, order_id: uuid.UUID | None = None, thread_id: uuid.UUID | None = None
+) -> Iterator[None]:
+    """Write down why a person was refused, after the refused transaction has rolled back; then let the error go on.
+
+    Must stand outside the transaction: `with audit.refusals(...), transaction.atomic(durable=True):`
+    """
+    try:
+        yield
+    except Missing:
+        raise
+    except NexTradeError as error:
+        with transaction.atomic():
+            record(
+                Action.REFUSED,
+                actor=actor,
+                at=at,
+                order_id=order_id,
+                thread_id=thread_id,
+                outcome=Outcome.REFUSED,
+                details={"code": error.reason, "message": error.message},
+            )
+        raise
+
+
+def history(order_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What became of an order, oldest first: {"at", "action", "actor", "from", "to", "version", "reason"}."""
+    events = ComplianceEvent.objects.filter(order_id=order_id).order_by("id")
+    return [
+        {
+            "at": event.ts_utc,
+            "action": event.action,
+            "actor": event.actor_pid,
+            "from": event.details.get("from"),
+            "to": event.details.get("to"),
+            "version": event.details.get("version"),
+            "reason": event.details.get("reason") or event.details.get("message", ""),
+        }
+        for event in events
+    ]

@@ -1,0 +1,68 @@
+"""compliance.log: one line an event, written after the commit. The row is the record, the line its projection.
+
+Format: `YYYY-MM-DD HH:MM:SS | LEVEL | MESSAGE`, UTC. Nothing that a stranger wrote can begin a line or a field.
+"""
+
+import logging
+import re
+from logging.handlers import WatchedFileHandler
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from compliance.models import ComplianceEvent, EventType, Outcome
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f|\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def write(event: ComplianceEvent) -> None:
+    _log().info(line(event))
+
+
+def line(event: ComplianceEvent) -> str:
+    """One event as a line of compliance.log, without its line end."""
+    return " | ".join([event.ts_utc.strftime("%Y-%m-%d %H:%M:%S"), event.severity, event.type, *_fields(event)])
+
+
+def _fields(event: ComplianceEvent) -> list[str]:
+    user = f"User: {escape(name(event.subject_pid or event.actor_pid))}"
+    details = f"Details: {escape(repr(_plain(event.details)))}"
+    if event.type == EventType.VALIDATION:
+        return [f"Type: {event.action}", f"Valid: {event.outcome == Outcome.SUCCESS}", user, details]
+    if event.type == EventType.SAFETY_VIOLATION:
+        return [f"Type: {event.action}", user, details]
+    return [f"Action: {event.action}", user, details]
+
+
+def escape(text: str) -> str:
+    """Line ends, field bars, control and direction characters as backslash escapes; the rest as it is."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def name(pid: str) -> str:
+    """The user name behind "user:7"; the id itself where no such user is left, and for agents and the system."""
+    kind, _, key = pid.partition(":")
+    if kind != "user" or not key.isdigit():
+        return pid
+    return get_user_model().objects.filter(pk=key).values_list("username", flat=True).first() or pid
+
+
+def _plain(value: Any) -> Any:
+    """JSON with plain str: a TextChoices member has a repr of its own."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def _log() -> logging.Logger:
+    log = logging.getLogger("compliance.log")
+    if not log.handlers:
+        handler = WatchedFileHandler(settings.COMPLIANCE_LOG_PATH, encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    return log

@@ -1,0 +1,25 @@
+"""The web process: threads, because a chat turn waits for a model; the pool of database connections only here."""
+
+import os
+
+from prometheus_client import multiprocess
+
+bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = 64
+timeout = 60
+graceful_timeout = 40
+control_socket_disable = True
+raw_env = ["NEXTRADE_DB_POOL=yes"]
+
+
+def post_worker_init(worker):
+    """Build the graph before the first request, not during it."""
+    from agents import graph
+
+    graph.desk()
+
+
+def child_exit(server, worker):
+    multiprocess.mark_process_dead(worker.pid)

@@ -1,0 +1,133 @@
+"""What every REST view shares: who is asking, how often they may, how lists are paged, how an error looks."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import connection
+from django.http import Http404
+from knox.auth import TokenAuthentication
+from rest_framework import exceptions, throttling
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from nextrade import errors
+
+if TYPE_CHECKING:  # rest_framework.views imports this module, by way of the settings
+    from rest_framework.views import APIView
+
+STATUS_OF: tuple[tuple[type[errors.NexTradeError], int], ...] = (
+    (errors.Invalid, 400),
+    (errors.NotPermitted, 403),
+    (errors.Missing, 404),
+    (errors.Refused, 409),
+    (errors.Unavailable, 503),
+)
+COUNT = """
+INSERT INTO ops_ratewindow (key, started_s, count) VALUES (%s, %s, 1)
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN ops_ratewindow.started_s <= %s THEN 1 ELSE ops_ratewindow.count + 1 END,
+  started_s = CASE WHEN ops_ratewindow.started_s <= %s THEN excluded.started_s ELSE ops_ratewindow.started_s END
+RETURNING count, started_s
+"""
+
+
+class BearerAuthentication(TokenAuthentication):
+    """Knox tokens: hashed at rest, expiring, several a person. Every refusal reads the same."""
+
+    def authenticate(self, request: Request) -> Any:
+        try:
+            return super().authenticate(request)
+        except exceptions.AuthenticationFailed as error:
+            raise exceptions.AuthenticationFailed("Invalid token") from error
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class RateLimit(throttling.SimpleRateThrottle):
+    """So many requests a window, per person or, before anybody is known, per address; exact across processes.
+
+    Counts views that name a `throttle_scope`; the window starts with its first request. One statement counts and reads.
+    """
+
+    def __init__(self) -> None:
+        self.wait_s = 0.0
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        scope = getattr(view, "throttle_scope", "")
+        if not scope or request.method in ("GET", "HEAD", "OPTIONS"):
+            return True
+        limit, period_s = self.parse_rate(self.THROTTLE_RATES[scope])
+        assert limit is not None and period_s is not None
+        who = f"user:{request.user.pk}" if request.user else self.get_ident(request)
+        count, left_s = _count(f"{scope}:{who}", period_s)
+        self.wait_s = left_s
+        request.META["nextrade.rate_limit"] = {
+            "RateLimit-Limit": str(limit),
+            "RateLimit-Remaining": str(max(0, limit - count)),
+            "RateLimit-Reset": str(round(left_s)),
+        }
+        return count <= limit
+
+    def wait(self) -> float:
+        return self.wait_s
+
+
+class NewestFirst(CursorPagination):
+    """Pages by cursor; a view names its order in `ordering`, which must end in a unique column."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 200
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        return tuple(view.ordering)
+
+
+def error_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Any error of a view as {"code", "message", "details"?, "request_id"}; None, and so a 500, for a surprise."""
+    described = _describe(error)
+    if described is None:
+        return None
+    status, code, message, details = described
+    body: dict[str, Any] = {"code": code, "message": message}
+    if details:
+        body["details"] = details
+    body["request_id"] = context["request"].META.get("nextrade.request_id", "")
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
+    if getattr(error, "wait", None) is not None:
+        headers["Retry-After"] = str(max(1, round(error.wait)))  # type: ignore[attr-defined]
+    return Response(body, status=status, headers=headers)
+
+
+def _describe(error: Exception) -> tuple[int, str, str, Any] | None:
+    match error:
+        case errors.NexTradeError():
+            status = next(status for family, status in STATUS_OF if isinstance(error, family))
+            return status, error.reason, error.message, error.details
+        case Http404():
+            return 404, "not_found", "there is no such thing", None
+        case PermissionDenied():
+            return 403, "not_permitted", "you may not do this", None
+        case RequestDataTooBig():
+            return 413, "too_large", "the request is too large", None
+        case exceptions.AuthenticationFailed() | exceptions.NotAuthenticated():
+            return 401, "invalid_token", "Invalid token", None
+        case exceptions.ValidationError():
+            return 422, "validation_error", "some fields are not as they must be", error.detail
+        case exceptions.APIException():
+            return error.status_code, error.get_codes() if isinstance(error.get_codes(), str) else "error", str(error.detail), None
+    return None
+
+
+def _count(key: str, period_s: int) -> tuple[int, float]:
+    """Count one request: how many in this window, and the seconds that are left of it."""
+    now = time.time()
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT, [key, now, now - period_s, now - period_s])
+        count, started_s = cursor.fetchone()
+    return count, max(0.0, started_s + period_s - now)

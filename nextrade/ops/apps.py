@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class OpsConfig(AppConfig):
+    name = "nextrade.ops"
+    label = "ops"
+    verbose_name = "Operations"
+
+    def ready(self) -> None:
+        from nextrade.ops import checks, setup  # noqa: F401 - registers the checks
+
+        post_migrate.connect(setup.after_migrate, sender=self)

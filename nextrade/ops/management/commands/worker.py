@@ -1,0 +1,97 @@
+"""The queue's cluster under watch.
+
+Context: killing an idle django-q2 worker deadlocks its cluster, which goes on looking well and ignores SIGTERM; killing its
+main process leaves the others working. Choice: the cluster is a process group of its own that ends as a whole, and lives
+only as long as its heartbeat comes through. Cost: one more process; whoever runs this command restarts it when it ends.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from nextrade.ops.models import Heartbeat
+
+GRACE_S = 30
+SILENCE = timedelta(minutes=3)
+LOOK_EVERY_S = 15
+PR_SET_PDEATHSIG = 1
+
+
+class Command(BaseCommand):
+    help = "Run the task queue (qcluster); ends all of it together, and ends it when it has gone silent."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _wake()
+        cluster = subprocess.Popen(
+            [sys.executable, "manage.py", "qcluster"], start_new_session=True, preexec_fn=_die_with_parent
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: cluster.terminate())
+        code = _watch(cluster)
+        _end(cluster)
+        if code:
+            raise CommandError(f"the cluster ended with {code}", returncode=1)
+
+
+def _wake() -> None:
+    """Queue what cannot wait for the first tick of the scheduler: a heartbeat, and work that a killed worker left."""
+    for job in ("nextrade.ops.tasks.heartbeat", "orders.tasks.reconcile", "agents.tasks.tell_late"):
+        async_task(job)
+    connection.close()
+
+
+def _watch(cluster: subprocess.Popen[bytes]) -> int:
+    """Wait for the cluster's end, or bring it about when nothing has come through for too long; its exit code."""
+    since = timezone.now()
+    while True:
+        try:
+            return cluster.wait(timeout=LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            if timezone.now() - max(since, _last_beat() or since) > SILENCE:
+                return 1
+
+
+def _last_beat() -> Any:
+    try:
+        return Heartbeat.objects.filter(name="scheduler").values_list("at", flat=True).first()
+    except Exception:  # noqa: BLE001 - while the database is away, its silence is not the cluster's
+        return timezone.now()
+    finally:
+        connection.close()
+
+
+def _end(cluster: subprocess.Popen[bytes]) -> None:
+    """End whatever is left of the group, kindly first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(cluster.pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + GRACE_S
+        while time.monotonic() < deadline and _is_group_alive(cluster):
+            time.sleep(0.1)
+
+
+def _is_group_alive(cluster: subprocess.Popen[bytes]) -> bool:
+    cluster.poll()
+    try:
+        os.killpg(cluster.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _die_with_parent() -> None:
+    """A killed watcher must not leave its cluster behind. Linux only; elsewhere the cluster ends on its own signals."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

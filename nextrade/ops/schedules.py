@@ -1,0 +1,34 @@
+"""Every periodic job, one table. `install` writes it into django-q2; nobody edits schedules anywhere else, because a
+schedule may name any importable function and one malformed row stops them all."""
+
+from dataclasses import dataclass
+
+from django_q.models import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """cron: five fields, in TIME_ZONE. function: dotted path of a task without arguments."""
+
+    name: str
+    cron: str
+    function: str
+    what: str
+
+
+JOBS = (
+    Job(name="heartbeat", cron="* * * * *", function="nextrade.ops.tasks.heartbeat", what="proves that scheduled work is done"),
+    Job(name="reconcile", cron="* * * * *", function="orders.tasks.reconcile", what="asks the broker about open and doubtful orders"),
+    Job(name="expire_stale", cron="* * * * *", function="orders.tasks.expire_stale", what="lapses orders nobody decided on"),
+    Job(name="tell_late", cron="* * * * *", function="agents.tasks.tell_late", what="tells threads what they have not heard"),
+    Job(name="prune", cron="17 * * * *", function="nextrade.ops.tasks.prune", what="drops old replies, rate windows and sessions"),
+)
+
+
+def install() -> None:
+    """Make django-q2's schedules equal to JOBS: new ones added, changed ones changed, others removed."""
+    for job in JOBS:
+        wanted = {"func": job.function, "schedule_type": Schedule.CRON, "cron": job.cron}
+        if not Schedule.objects.filter(name=job.name, **wanted).exists():
+            Schedule.objects.update_or_create(name=job.name, defaults=wanted)
+    Schedule.objects.exclude(name__in=[job.name for job in JOBS]).delete()

@@ -1,0 +1,59 @@
+"""What every `migrate` leaves in place: the cache table, the four groups with their rights, the schedules."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+
+from nextrade.ops import schedules
+
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "Traders": ("agents.use_desk",),
+        "Approvers": ("orders.view_order", "orders.approve_order", "orders.view_execution", "orders.view_account"),
+        "Compliance": (
+            "orders.view_order",
+            "orders.view_execution",
+            "orders.view_account",
+            "orders.view_limits",
+            "orders.view_tradinghalt",
+            "compliance.view_complianceevent",
+            "compliance.view_restrictedsymbol",
+            "compliance.add_restrictedsymbol",
+            "compliance.delete_restrictedsymbol",
+        ),
+        "Operations": (
+            "orders.view_order",
+            "orders.view_limits",
+            "orders.view_tradinghalt",
+            "ops.view_heartbeat",
+            "django_q.view_schedule",
+            "django_q.view_success",
+            "django_q.view_failure",
+            "django_q.view_ormq",
+        ),
+    }
+)
+
+
+def after_migrate(**_: Any) -> None:
+    if not settings.REDIS_URL:
+        call_command("createcachetable", verbosity=0)
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0)
+    for name, rights in GROUPS.items():
+        _grant(name, rights)
+    schedules.install()
+
+
+def _grant(name: str, rights: tuple[str, ...]) -> None:
+    group, _ = Group.objects.get_or_create(name=name)
+    wanted = [right.split(".") for right in rights]
+    group.permissions.set(
+        [Permission.objects.get(content_type__app_label=app, codename=codename) for app, codename in wanted]
+    )

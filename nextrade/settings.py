@@ -1,0 +1,286 @@
+"""Every setting, read from the environment; `NAME_FILE` names a file that holds the value of NAME.
+
+With nothing set this is the demo that `make run` starts: SQLite, offline model, simulated quotes, paper broker, a secret
+key of its own in the data directory, and no host but this machine answered. Production sets SECRET_KEY.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+DATA_DIR = Path(env("NEXTRADE_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+# Both are read when their libraries are first imported, which is after the settings.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA_DIR / "metrics"))
+Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+
+# --- identity of this installation
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env("SECRET_KEY", default="")
+_demo_key = DATA_DIR / "demo_secret_key"
+DEMO = not SECRET_KEY and _demo_key.exists()
+if DEMO:
+    SECRET_KEY = _demo_key.read_text().strip()
+elif not SECRET_KEY and DEBUG:
+    SECRET_KEY = "debug-only"  # noqa: S105
+elif not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY is not set: set it, or run `make install` for the demo's own key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SITE_NAME = "NexTrade"
+
+# --- databases and cache
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'nextrade.sqlite3'}")}
+_database = DATABASES["default"]
+SQLITE = "sqlite" in _database["ENGINE"]
+if SQLITE:
+    _database["CONN_MAX_AGE"] = None
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+    }
+elif env.bool("NEXTRADE_DB_POOL", default=False):  # set by gunicorn alone: qcluster forks and breaks a pool
+    _database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 16, "timeout": 10}}
+else:
+    _database["CONN_MAX_AGE"] = 60
+    _database["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env("REDIS_URL", default="")
+_stats: dict[str, str] = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(DATA_DIR / "stats")}
+_shared: dict[str, str] = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nextrade_cache"}
+if REDIS_URL:
+    _shared = _stats = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+CACHES = {"default": _shared, "stats": _stats}  # stats: django-q writes its state twice a second, too often for a table
+
+# --- applications
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "health_check",
+    "django_prometheus",
+    "compliance",
+    "orders",
+    "agents",
+    "nextrade.ops",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "nextrade.middleware.request_id",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "nextrade.middleware.rate_limit_headers",
+    "nextrade.middleware.idempotency",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "nextrade.urls"
+WSGI_APPLICATION = "nextrade.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = env("TIME_ZONE", default="UTC")
+USE_TZ = True
+LOGIN_URL = "admin:login"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- the web's own protections
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+if not (DEBUG or DEMO):
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^health", r"^ht/", r"^metrics$"]
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- the API
+RATE_LIMIT = env("NEXTRADE_RATE_LIMIT", default="100/min")
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["nextrade.api.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "nextrade.api.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["nextrade.api.RateLimit"],
+    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": "20/min"},
+    "EXCEPTION_HANDLER": "nextrade.api.error_response",
+    "UNAUTHENTICATED_USER": None,
+}
+REST_KNOX = {"TOKEN_TTL": timedelta(hours=12), "AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False, "TOKEN_LIMIT_PER_USER": None}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "NexTrade API",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Chat with the trading desk, follow your orders, decide on those that wait.",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"OrderStatus": "orders.models.Status"},
+}
+
+# --- the worker: acknowledged by the ORM broker; retry stays well above timeout, or tasks run twice
+Q_CLUSTER = {
+    "name": "nextrade",
+    "orm": "default",
+    "workers": 2,
+    "timeout": 60,
+    "retry": 120,
+    "max_attempts": 3,
+    "queue_limit": 4,
+    "poll": 0.2,
+    "catch_up": False,
+    "save_limit": 250,
+    "save_limit_per": "func",
+    "cache": "stats",
+    "label": "Tasks",
+    "guard_cycle": 1,
+}
+
+# --- trading
+BROKER = env("NEXTRADE_BROKER", default="paper")
+QUOTES = env("NEXTRADE_QUOTES", default="simulated")
+APPROVAL_TTL_S = env.int("NEXTRADE_APPROVAL_TTL_S", default=1800)
+
+# --- language models
+OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
+OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="https://api.openai.com/v1")
+MODEL = env("NEXTRADE_MODEL", default="gpt-4o-mini") if OPENAI_API_KEY else "offline-rules"
+LLM_TIMEOUT_S = env.int("NEXTRADE_LLM_TIMEOUT_S", default=20)
+TURN_DEADLINE_S = env.int("NEXTRADE_TURN_DEADLINE_S", default=30)
+
+# --- logs
+LOG_LEVEL = env("LOG_LEVEL", default="INFO")
+LOG_FORMAT = env("LOG_FORMAT", default="text")
+LOG_FILE = env("LOG_FILE", default="")
+COMPLIANCE_LOG_PATH = env("COMPLIANCE_LOG_PATH", default=str(DATA_DIR / "compliance.log"))
+_handlers: dict[str, dict[str, object]] = {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}}
+if LOG_FILE:
+    _handlers["file"] = {"class": "logging.handlers.WatchedFileHandler", "filename": LOG_FILE, "formatter": LOG_FORMAT}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s"},
+        "json": {"()": "nextrade.logs.json_formatter"},
+    },
+    "handlers": _handlers,
+    "root": {"handlers": list(_handlers), "level": LOG_LEVEL},
+    "loggers": {"httpx": {"level": "WARNING"}, "django_q": {"handlers": [], "propagate": True}},
+}
+
+# --- the admin
+UNFOLD = {
+    "SITE_TITLE": SITE_NAME,
+    "SITE_HEADER": SITE_NAME,
+    "SITE_SYMBOL": "candlestick_chart",
+    "ENVIRONMENT": "nextrade.ops.admin.environment",
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {
+                "title": "Desk",
+                "items": [
+                    {
+                        "title": "Orders",
+                        "icon": "order_approve",
+                        "link": reverse_lazy("admin:orders_order_changelist"),
+                        "badge": "orders.admin.waiting",
+                        "permission": "orders.admin.may_see_orders",
+                    },
+                    {
+                        "title": "Executions",
+                        "icon": "receipt_long",
+                        "link": reverse_lazy("admin:orders_execution_changelist"),
+                        "permission": "orders.admin.may_see_orders",
+                    },
+                    {
+                        "title": "Accounts",
+                        "icon": "account_balance_wallet",
+                        "link": reverse_lazy("admin:orders_account_changelist"),
+                        "permission": "orders.admin.may_see_orders",
+                    },
+                ],
+            },
+            {
+                "title": "Compliance",
+                "items": [
+                    {
+                        "title": "Audit trail",
+                        "icon": "history_edu",
+                        "link": reverse_lazy("admin:compliance_complianceevent_changelist"),
+                        "permission": "compliance.admin.may_see_trail",
+                    },
+                    {
+                        "title": "Restricted symbols",
+                        "icon": "block",
+                        "link": reverse_lazy("admin:compliance_restrictedsymbol_changelist"),
+                        "permission": "compliance.admin.may_see_trail",
+                    },
+                ],
+            },
+        ],
+    },
+}

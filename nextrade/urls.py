@@ -1,0 +1,38 @@
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views.generic import TemplateView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from agents.api import Chat
+from nextrade import auth
+from nextrade.ops.health import HealthJson, HealthPage
+from nextrade.ops.metrics import metrics
+
+api = [
+    path("auth/token/", auth.ObtainToken.as_view(), name="auth-token"),
+    path("auth/logout/", auth.Logout.as_view(), name="auth-logout"),
+    path("", include("agents.urls")),
+    path("", include("orders.urls")),
+    path("", include("compliance.urls")),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+]
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    """This process answers; nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("api/v1/", include(api)),
+    path("admin/", admin.site.urls),
+    path("ht/", HealthPage.as_view(), name="ht"),
+    path("health", HealthJson.as_view(), name="health"),
+    path("health/live", alive),
+    path("metrics", metrics, name="metrics"),
+    path("chat", Chat.as_view()),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema")),
+]

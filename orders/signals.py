@@ -1,0 +1,5 @@
+"""News for whoever stands above: sent after the commit, with ids alone."""
+
+from django.dispatch import Signal
+
+order_moved = Signal()  # order_id: UUID, version: int

@@ -1,0 +1,26 @@
+"""The product's settings on a data directory and a database of the tests' own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ["NEXTRADE_DATA_DIR"] = tempfile.mkdtemp(prefix="nextrade-test-")
+os.environ["SECRET_KEY"] = "for-tests-only"
+os.environ["DEBUG"] = ""
+os.environ["SECURE_SSL_REDIRECT"] = "no"
+for name in ("DATABASE_URL", "REDIS_URL"):
+    os.environ.pop(name, None)
+    if os.environ.get(f"TEST_{name}"):
+        os.environ[name] = os.environ[f"TEST_{name}"]
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "NEXTRADE_RATE_LIMIT"):
+    os.environ.pop(name, None)
+
+from nextrade.settings import *  # noqa: E402, F403
+from nextrade.settings import DATA_DIR, DATABASES, SQLITE, STORAGES  # noqa: E402
+
+if SQLITE:  # a file, since tools run in threads of their own; no fsync, since no test pulls the plug
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA_DIR) / "test.sqlite3")}
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
