@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 BLANK = "|"
-_UNITS = "zero one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+
+def words(table: str) -> list[str]:
+    """The entries of a table written as words with white space between them."""
+    return table.split()
+
+
+_UNITS = words("zero one two three four five six seven eight nine")
+_TEENS = words("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
+_TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 WORD_VALUES = {
     **{word: value for value, word in enumerate(_UNITS + _TEENS)},
     **{word: value * 10 for value, word in enumerate(_TENS, start=2)},
@@ -28,7 +35,8 @@ _WORD = "|".join(sorted((*WORD_VALUES, *SCALES), key=len, reverse=True))
 _COUNTED = "|".join((*SCALES, "couple", "single"))
 _SPELLED = (
     rf"(?:(?:minus|negative)\s)?(?:an?\s(?=(?:{_COUNTED})\b)|(?!an?\b))(?:{_WORD})\b"
-    rf"(?:(?:(?<=hundred)\sand\s|(?<=thousand)\sand\s|[\s-])(?!an?\b)(?:{_WORD})\b){{0,8}}(?:\sand\sa\shalf\b)?"
+    rf"(?:(?:(?<=hundred)\sand\s|(?<=thousand)\sand\s"
+    rf"|[\s-])(?!an?\b)(?:{_WORD})\b){{0,8}}(?:\sand\sa\shalf\b)?"
 )
 NUMBER = re.compile(
     rf"(?<![\w.$£€¥])(?<![0-9],)(?:x(?=[0-9]))?(?:(?P<digits>{DIGITS})(?P<scale>{SCALE})?x?(?![\w%/$£€¥])(?!\.[0-9])"
@@ -51,7 +59,8 @@ OTHER_NUMBERS = re.compile(
     r"|\b(?:instead\s+of|rather\s+than|not)\s+(?:the\s+)?[0-9][\w.,]*"
     r"|\b(?:account|acct|order|no\.|number|desk)\s?#?\s?[0-9]+\b|#[0-9]+\b"
     r"|\b[0-9]{1,2}(?::[0-9]{2})?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|\b[0-9]{1,2}:[0-9]{2}\b"
-    r"|\b(?:in|for|within|over|after)\s+(?:the\s+(?:last|next)\s+)?[0-9]{1,4}\s+(?:minute|hour|day|week|month|year)s?\b",
+    r"|\b(?:in|for|within|over|after)\s+(?:the\s+(?:last|next)\s+)?[0-9]{1,4}\s+(?:minute|hour|day|week"
+    r"|month|year)s?\b",
     re.IGNORECASE,
 )
 TIMES_IN_FORCE = (
@@ -77,7 +86,8 @@ CONDITION = re.compile(
     re.IGNORECASE,
 )
 LIMIT = re.compile(
-    r"(?:\b(?:at|with|on|for)\s(?:a|the|my)?\s?)?\b(?:limit|price|cap|ceiling|floor)(?:\sprice)?(?:\sof|\sat|\sis|\sto)?\s?[:=@]?"
+    r"(?:\b(?:at|with|on|for)\s(?:a|the|my)?\s?)?\b(?:limit|price|cap|ceiling|floor)(?:\sprice)?(?:\sof"
+    r"|\sat|\sis|\sto)?\s?[:=@]?"
     + _PRICE
     + r"|(?:\bat(?:\s(?:around|about|roughly|only|just))?\b|@)"
     + _PRICE.replace("price>", "at>")
@@ -87,13 +97,16 @@ LIMIT = re.compile(
 # After the share count these words bound the price; right after the verb they bound the count.
 BOUND = re.compile(
     r"\b(?:(?:for|at|pay|paying)\s)?(?:(?:no|not|nothing)\s(?:more|less|higher|lower|cheaper|greater)\sthan"
-    r"|(?:don't|do\snot|not|never)\s(?:exceed(?:ing)?|go\s(?:over|above|below|under)|pay\s(?:more\sthan|over|above))"
-    r"|not\s(?:above|below|over|under)|at\s(?:most|least)|a?\s?max(?:imum)?(?:\sof)?|a?\s?min(?:imum)?(?:\sof)?"
+    r"|(?:don't|do\snot|not|never)\s(?:exceed(?:ing)?|go\s(?:over|above|below|under)|pay\s(?:more\sthan"
+    r"|over|above))"
+    r"|not\s(?:above|below|over|under)|at\s(?:most|least)|a?\s?max(?:imum)?(?:\sof)?"
+    r"|a?\s?min(?:imum)?(?:\sof)?"
     r"|under|below|above|over|up\sto|less\sthan|more\sthan)" + _PRICE,
     re.IGNORECASE,
 )
 EACH_PRICE = re.compile(
-    rf"(?:\bfor\s)?\$?(?P<price>{DIGITS})(?:\s(?:dollars|bucks|usd))?\s(?:apiece|a\sshare|per\sshare|a\spiece)\b"
+    rf"(?:\bfor\s)?\$?(?P<price>{DIGITS})(?:\s(?:dollars|bucks|usd))?\s(?:apiece|a\sshare|per\sshare"
+    rf"|a\spiece)\b"
     rf"|\bfor\s\$?(?P<each>{DIGITS})(?:\s(?:dollars|bucks|usd))?\seach\b",
     re.IGNORECASE,
 )
@@ -127,7 +140,8 @@ WHOLE = re.compile(
 
 PERIODS = {"day": 1, "trading day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
 PERIOD = re.compile(
-    r"\b(?:(?:last|past|previous|recent)\s(?P<count>[0-9]{1,4}|two|three|four|five|six|ten|few|couple(?:\sof)?)?\s?"
+    r"\b(?:(?:last|past|previous|recent)\s(?P<count>[0-9]{1,4}|two|three|four|five|six|ten|few"
+    r"|couple(?:\sof)?)?\s?"
     r"|(?P<dashed>[0-9]{1,4})[\s-]|this\s)(?P<period>day|week|month|quarter|year)s?\b",
     re.IGNORECASE,
 )

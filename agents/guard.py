@@ -3,7 +3,6 @@
 A detector is a signal, never the reason an order is allowed: what protects the money is that no tool can
 approve or execute. So the guard blocks at a high score, notes a middle one, and leaves events to its caller.
 """
-# ruff: noqa: RUF001  look-alike dashes and quotes are what it looks for
 
 import base64
 import binascii
@@ -87,9 +86,7 @@ def screen_input(text: str) -> Verdict:
     """Judge a message: `valid` is False when it is too long or scores high; in the middle it is `flagged`."""
     if len(text) > MAX_LENGTH:
         logger.warning("Input validation failed: excessive length (%d chars)", len(text))
-        return Verdict(
-            valid=False, length=len(text), patterns=(), score=0, categories=(), flagged=False, too_long=True
-        )
+        return Verdict(valid=False, length=len(text), patterns=(), score=0, categories=(), flagged=False, too_long=True)
     rules, score = _findings(text)
     patterns = tuple(dict.fromkeys(rule_name for rule_name, _ in rules))
     valid = score < BLOCK_SCORE
@@ -256,9 +253,7 @@ _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x|%)?[0-9A-Fa-f]{2}[ ,:]?){8,}")
 _BINARY = re.compile(r"(?:\b[01]{8}\b[ ,]?){6,}")
 _MORSE = re.compile(r"(?:[.\-·–−]{1,6}[ /|]{1,3}){8,}[.\-·–−]{0,6}")
-_LEET = re.compile(
-    r"(?<![A-Za-z@$!])[A-Za-z@$!]+[0134578@$!][A-Za-z0-9@$!]*|[0134578@$][A-Za-z][A-Za-z0-9@$!]*"
-)
+_LEET = re.compile(r"(?<![A-Za-z@$!])[A-Za-z@$!]+[0134578@$!][A-Za-z0-9@$!]*|[0134578@$][A-Za-z][A-Za-z0-9@$!]*")
 _LEET_LETTERS = MappingProxyType(str.maketrans("0134578@$!", "oieastbasi"))
 _GLUE = re.compile(r"(?<=[^\W\d_])[-.*_~|+/^]{1,2}(?=[^\W\d_])")
 _GLUED = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:[-.*_~|+/^]{1,2}[^\W\d_]+)+")
@@ -291,9 +286,7 @@ _TARGETS = frozenset({"drop", "evade", "rules", "approval", "stamp", "prompt", "
 
 def _rewritten(text: str, pattern: re.Pattern[str], rewrite: Callable[[str], str]) -> Iterator[str]:
     """The text with some words rewritten, if that makes any a word worth hiding: `3D` is just `3D`."""
-    if any(
-        _TARGETS.intersection(_concepts(rewrite(match[0]).casefold())) for match in pattern.finditer(text)
-    ):
+    if any(_TARGETS.intersection(_concepts(rewrite(match[0]).casefold())) for match in pattern.finditer(text)):
         yield pattern.sub(lambda match: rewrite(match[0]), text)
 
 
@@ -333,8 +326,7 @@ def _escaped(match: re.Match[str]) -> str:
 def _from_morse(chunk: str) -> str:
     marks = chunk.replace("·", ".").replace("–", "-").replace("−", "-")
     return " ".join(
-        "".join(MORSE_LETTERS.get(sign, "") for sign in word.split())
-        for word in re.split(r"[/|]|\s{3,}", marks)
+        "".join(MORSE_LETTERS.get(sign, "") for sign in word.split()) for word in re.split(r"[/|]|\s{3,}", marks)
     )
 
 
@@ -350,11 +342,7 @@ def _as_text(raw: bytes) -> Iterator[str]:
     """Bytes that read as text, else nothing: most long words are not base64."""
     decoded = raw.decode("utf-8", "ignore")
     printable = sum(char.isprintable() or char.isspace() for char in decoded)
-    if (
-        len(decoded) >= 6
-        and len(decoded) >= 0.9 * len(raw.decode("latin-1"))
-        and printable >= 0.95 * len(decoded)
-    ):
+    if len(decoded) >= 6 and len(decoded) >= 0.9 * len(raw.decode("latin-1")) and printable >= 0.95 * len(decoded):
         yield decoded
 
 
@@ -442,12 +430,8 @@ def _chunk_redacted(chunk: str, put: Callable[[str], str]) -> str:
     return chunk
 
 
-_IMAGE = re.compile(
-    r"!\[[^\]\n]{0,300}\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,100}\])|<img\b[^>]{0,2000}>", re.IGNORECASE
-)
-_LINK = re.compile(
-    r"\[([^\]\[\n]{0,300})\]\(\s{0,3}<?(?:[a-z][a-z0-9+.-]{0,20}:|//)[^)\n]{0,2000}\)", re.IGNORECASE
-)
+_IMAGE = re.compile(r"!\[[^\]\n]{0,300}\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,100}\])|<img\b[^>]{0,2000}>", re.IGNORECASE)
+_LINK = re.compile(r"\[([^\]\[\n]{0,300})\]\(\s{0,3}<?(?:[a-z][a-z0-9+.-]{0,20}:|//)[^)\n]{0,2000}\)", re.IGNORECASE)
 _ANCHOR = re.compile(r"<a\b[^>]{0,2000}>([^<]{0,300})</a>", re.IGNORECASE)
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]{1,100}\]:\s{0,3}\S{1,2000}.{0,200}$\n?", re.MULTILINE)
 

@@ -3,13 +3,14 @@
 WORDS maps a concept to its words in several languages; a star ends a stem. A rule over words is a sentence of
 concepts: `evade .4 approval` is a word of `evade`, at most four others, then a word of `approval`. `a|b` is either,
 `'x|y` is that very word, `a?` may be missing, `!a` must not come next, `~4` is a gap without "my" in it, `^` is
-where a command can start. Rules look at one sentence at a time; a gap ends at a word of `aside` (FDA, e-mail, chart ...), which is never what an attack is about.
+where a command can start. Rules look at one sentence at a time; a gap ends at a word of `aside`
+(FDA, e-mail, chart ...), which is never what an attack is about.
 What tells a customer from an attacker is the object: orders and prices are theirs, instructions and approvals are ours.
 
-Decision: concepts instead of one regular expression a sentence. Alternative: long alternations, a tenth as fast and
-one language each. Cost: words are tagged without grammar, so a rule sees nearness and order, not syntax.
+Decision: concepts instead of one regular expression a sentence. Alternative: long alternations, one language
+each. Cost: words are tagged without grammar, so a rule sees nearness and order, not syntax.
 """
-# ruff: noqa: RUF001, E501, SIM905  the lexicon is multilingual, and a wrapped alternation reads worse than a long one
+# ruff: noqa: E501, SIM905  the lexicon is multilingual, and a wrapped alternation reads worse than a long one
 
 import re
 import unicodedata
@@ -163,18 +164,14 @@ class Rule:
     category: str
     score: int
     pattern: re.Pattern[str]
-    needs: tuple[
-        frozenset[str], ...
-    ] = ()  # concepts that must all be about before the pattern is worth trying
+    needs: tuple[frozenset[str], ...] = ()  # concepts that must all be about before the pattern is worth trying
     hints: tuple[str, ...] = ()  # the same for rules over plain text: any of these substrings
     asking_is_fine: bool = False  # "who can skip the approval?" is a question about the product
 
 
 def unaccented(text: str) -> str:
     """Drop accents but keep the letters, so that the lexicon and the message meet however they were typed."""
-    return unicodedata.normalize(
-        "NFC", re.sub("[\u0300-\u036f\u064b-\u065f]", "", unicodedata.normalize("NFD", text))
-    )
+    return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f\u064b-\u065f]", "", unicodedata.normalize("NFD", text)))
 
 
 def _lexicon() -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import islice
 
 from agents import amounts
-from agents.amounts import Amounts
+from agents.amounts import Amounts, words
 from orders import instruments
 from orders.instruments import Mention
 
@@ -82,19 +82,20 @@ def _compiled(*alternatives: str) -> re.Pattern[str]:
 
 # Verbs that always mean an order, and verbs that do so only next to an instrument or to shares.
 BUY = _listed(r"""
-    buy buuy b[uy]y by(?=\s[$0-9]) (?<=mind\s)(?:buying|purchasing|picking\sup|getting|grabbing) (?:go|get)\slong(?:\s(?:on|in))? purchase purchse purchace puchase purhcase
+    buy buuy b[uy]y by(?=\s[$0-9]) (?<=mind\s)(?:buying|purchasing|picking\sup|getting|grabbing)
+    (?:go|get)\slong(?:\s(?:on|in))? purchase purchse purchace puchase purhcase
 """)
 BUY_SOFTLY = _listed(r"""
-    pick\s(?:me\s|us\s)?up grab get(?!\s(?:me\s|us\s)?(?:rid|out|long)\b) give\sme gimme acquire snag snap\sup scoop\sup
-    load\sup\son stock\sup\son add(?:\sto)? invest put spend accumulate
-    take
+    pick\s(?:me\s|us\s)?up grab get(?!\s(?:me\s|us\s)?(?:rid|out|long)\b) give\sme gimme acquire
+    snag snap\sup scoop\sup load\sup\son stock\sup\son add(?:\sto)? invest put spend accumulate take
 """)
 SELL = _listed(r"""
-    sell\s?off sell sel selll sll (?<=mind\s)(?:selling|dumping|unloading) dump unload offload liquidate
+    sell\s?off sell sel selll sll (?<=mind\s)(?:selling|dumping|unloading) dump unload offload
+    liquidate
 """)
 SELL_SOFTLY = _listed(r"""
-    get\srid\sof get\s(?:me\s|us\s)?out\sof part\swith close(?:\sout)? exit ditch trim cash\s(?:out|in)(?:\sof)?
-    reduce cut lighten(?:\sup)?(?:\son)? drop
+    get\srid\sof get\s(?:me\s|us\s)?out\sof part\swith close(?:\sout)? exit ditch trim
+    cash\s(?:out|in)(?:\sof)? reduce cut lighten(?:\sup)?(?:\son)? drop
 """)
 VERB = re.compile(
     rf"(?:(?P<buy>{BUY})|(?P<sell>{SELL})|(?P<buy_softly>{BUY_SOFTLY})|(?P<sell_softly>{SELL_SOFTLY})"
@@ -107,32 +108,36 @@ MEANS_ALL = _compiled(
 MONEY_VERB = _compiled(r"invest", r"spend", r"put")
 SHARES = _compiled(r"\b(?:shares?|stocks?|positions?|holdings?|worth\sof)\b")
 NOT_AN_ORDER_WORD = _compiled(
-    r"\b(?:quotes?|price\s(?:of|for)|news|headlines|research|report|analysis|chart|orders|trades|fills|history|list|info"
+    r"\b(?:quotes?|price\s(?:of|for)|news|headlines|research|report|analysis|chart|orders|trades|fills"
+    r"|history|list|info"
     r"|information|details|update|summary|watch\s?list|balance|attention|look)\b"
 )
 
 PREFIX = re.compile(
     r"[\s\"'(*>#\u2022-]{0,5}(?>(?:"
     + _listed(r"""
-    please pls plz kindly ok(?:ay)? so well now then also and but hey hi hello yo alright right actually
-    instead just quickly first immediately asap today tomorrow second next finally lastly yes yeah yep
-    sure great no thanks thank\syou perfect good fine mate maybe
-    (?:can|could|would|will)\s(?:you|u|we|ya) (?:can|could|may)\si (?:(?:would|do)\syou\s)?mind at\smarket for\snow
+    please pls plz kindly ok(?:ay)? so well now then also and but hey hi hello yo alright right
+    actually instead just quickly first immediately asap today tomorrow second next finally lastly
+    yes yeah yep sure great no thanks thank\syou perfect good fine mate maybe
+    (?:can|could|would|will)\s(?:you|u|we|ya) (?:can|could|may)\si (?:(?:would|do)\syou\s)?mind
+    at\smarket for\snow
     i(?:'d|d|\swould|'ll|\swill)?\s(?:really\s)?(?:like|love|want|wish|need|have|wanna)(?:\syou)?(?:\sto)?
     i(?:'m|m|\sam)?\s(?:going\sto|gonna|gotta|looking\sto|trying\sto|ready\sto) i(?:'ll|\swill)
     we(?:'d\slike|\swant|\sneed|\swould\slike)\sto we(?:'ll|\swill)
     (?:want|need|wanna|looking)\s?(?:to)? let's lets let\s(?:us|me) go\sahead(?:\sand)?
     go(?=\s(?:buy|sell|get|grab|and)) help\sme(?:\sto)? try\sto (?:make|be)\ssure\s(?:to|you)
-    (?:don't|dont|do\snot)\sforget\sto remember\sto time\sto i\sthink i\sguess we\scan you\s(?:can|may)
-    i\ssaid execute market(?=\s(?:buy|sell)) limit(?=\s(?:buy|sell)) to(?=\s(?:buy|sell|purchase)\b)
-    an?(?=\s(?:buy|sell))
+    (?:don't|dont|do\snot)\sforget\sto remember\sto time\sto i\sthink i\sguess we\scan
+    you\s(?:can|may) i\ssaid execute market(?=\s(?:buy|sell)) limit(?=\s(?:buy|sell))
+    to(?=\s(?:buy|sell|purchase)\b) an?(?=\s(?:buy|sell))
 """)
     + r"(?:[\s,.:!-]+|$))*+)",
     re.IGNORECASE,
 )
 ORDER_NOUN = re.compile(
-    r"(?:place|put\s(?:in|through)|enter|submit|make|create|open|set(?:\sup)?|execute|do|give\sme)\s(?:an?|the|my)\s"
-    r"(?:(?:new|market|limit|day|gtc|stock|good\still\scancell?ed)\s){0,3}(?P<side>(?:buy|sell)\s)?(?:order|trade)"
+    r"(?:place|put\s(?:in|through)|enter|submit|make|create|open|set(?:\sup)?|execute|do|give\sme)\s(?:an?"
+    r"|the|my)\s"
+    r"(?:(?:new|market|limit|day|gtc|stock|good\still\scancell?ed)\s){0,3}(?P<side>(?:buy|sell)\s)?(?:order"
+    r"|trade)"
     r"(?:\s(?:to|for|of|on)\b|:)?\s?",
     re.IGNORECASE,
 )
@@ -142,27 +147,34 @@ CONDITION_FIRST = re.compile(
 
 # What makes a trading verb something other than an order.
 NEGATION = _compiled(
-    r"\b(?:do\snot|don't|dont|never|won't|will\snot|wouldn't|not\sto|not\sgoing\sto|no\sneed\sto|stop|avoid|refuse\sto|didn't"
-    r"|did\snot|can't|cannot|shouldn't|should\snot|rather\snot|don\u00b4t|neither|nobody|no\sone|not\s(?:yet\s)?(?:buy|sell))\b"
+    r"\b(?:do\snot|don't|dont|never|won't|will\snot|wouldn't|not\sto|not\sgoing\sto|no\sneed\sto|stop|avoid"
+    r"|refuse\sto|didn't"
+    r"|did\snot|can't|cannot|shouldn't|should\snot|rather\snot|don\u00b4t|neither|nobody|no\sone"
+    r"|not\s(?:yet\s)?(?:buy|sell))\b"
     r"(?!\sforget)"
 )
 IMPOSSIBLE = _compiled(
-    r"\b(?:stop[\s-]?loss|stop\s(?:order|limit|price|at)|trailing|take[\s-]profit|short(?![\s-]term)|bracket|calls?\soptions?|puts?\soptions?)\b",
+    r"\b(?:stop[\s-]?loss|stop\s(?:order|limit|price|at)|trailing|take[\s-]profit|short(?![\s-]term)"
+    r"|bracket|calls?\soptions?|puts?\soptions?)\b",
     r"%\s(?:below|under|above|over|off|lower|higher)",
     r"\bor\s(?:buy|sell)\b",
-    r"\b(?:except|excluding|besides|other\sthan|(?:apart|aside)\sfrom|(?:all|everything|every\sone|anything)\sbut)\b",
+    r"\b(?:except|excluding|besides|other\sthan|(?:apart|aside)\sfrom|(?:all|everything|every\sone"
+    r"|anything)\sbut)\b",
     r"\b(?:reduce|trim|cut|lighten)\b.{0,60}\bto\b",
 )
 # Requests that could be mere questions: an order only when they say how much of what.
 TENTATIVE = re.compile(
-    r"\W*(?:(?:so|and|but|hey|hi|ok|please)[\s,]+){0,3}(?:(?:can|could|may|would)\s(?:i|we)|would\syou\s(?!mind|please|kindly))\b",
+    r"\W*(?:(?:so|and|but|hey|hi|ok|please)[\s,]+){0,3}(?:(?:can|could|may|would)\s(?:i|we)"
+    r"|would\syou\s(?!mind|please|kindly))\b",
     re.IGNORECASE,
 )
 POLITE = _compiled(
-    r"\bmind\b|\b(?:can|could|will|would)\s(?:you|u|ya|we|i)\b|\bplease\b|\bpls\b|\bplz\b|\b(?:ok|okay|thanks|right|alright|deal)\s?\?"
+    r"\bmind\b|\b(?:can|could|will|would)\s(?:you|u|ya|we|i)\b|\bplease\b|\bpls\b|\bplz\b|\b(?:ok|okay"
+    r"|thanks|right|alright|deal)\s?\?"
 )
 OPEN_CONDITION = re.compile(
-    r"\b(?:if|unless|until|when|once|as\ssoon\sas)\s(?!you\s(?:can|could|get|have)|possible|that's\s(?:ok|fine)|you\sdon't\smind"
+    r"\b(?:if|unless|until|when|once|as\ssoon\sas)\s(?!you\s(?:can|could|get|have)|possible|that's\s(?:ok"
+    r"|fine)|you\sdon't\smind"
     r"|the\smarket\sopens|markets?\sopens?|ready|convenient|cancel)",
     re.IGNORECASE,
 )
@@ -174,13 +186,14 @@ _STARTERS = _any(
     BUY_SOFTLY,
     SELL_SOFTLY,
     _listed(r"""
-    cancel withdraw scrap show tell compare quote list check research what(?:'s)? how(?:'s)? give don't
-    do\snot
+    cancel withdraw scrap show tell compare quote list check research what(?:'s)? how(?:'s)? give
+    don't do\snot
     """),
 )
 JOINT = re.compile(
     r"(?:\s?[,;+&]\s?(?:(?:and|then|but|also|plus)\s)?|\s(?:and|then|but|also|plus)\s)"
-    r"(?:(?:and|then|also|please|now|for\snow|next|finally|instead|just|maybe|could\syou|can\syou|let's|i\swant\sto|i'd\slike\sto)[\s,]{1,2}){0,3}"
+    r"(?:(?:and|then|also|please|now|for\snow|next|finally|instead|just|maybe|could\syou|can\syou|let's"
+    r"|i\swant\sto|i'd\slike\sto)[\s,]{1,2}){0,3}"
     rf"(?={_STARTERS}(?![\w']))",
     re.IGNORECASE,
 )
@@ -189,8 +202,10 @@ SENTENCE_END = re.compile(
 )
 # A sentence that only completes the order before it: "Buy 10 AAPL. Limit 180."
 COMPLETION = _compiled(
-    r"(?:with\sa\s|use\sa\s|make\sit\sa\s|at\sa\s|a\s)?(?:limit|at|@|no\smore\sthan|not\smore\sthan|max|min|up\sto|gtc|ioc|fok|good\s(?:till?|until|for)"
-    r"|day\sorder|for\sno\smore|only\sif|but\sonly|as\slong\sas|if\sit|if\sthe\sprice|fill\sor|immediate\sor|under|below|above)\b"
+    r"(?:with\sa\s|use\sa\s|make\sit\sa\s|at\sa\s|a\s)?(?:limit|at|@|no\smore\sthan|not\smore\sthan|max|min"
+    r"|up\sto|gtc|ioc|fok|good\s(?:till?|until|for)"
+    r"|day\sorder|for\sno\smore|only\sif|but\sonly|as\slong\sas|if\sit|if\sthe\sprice|fill\sor"
+    r"|immediate\sor|under|below|above)\b"
 )
 ITEM_JOINT = re.compile(r"\s?(?:,\s(?:and\s|plus\s)?|\s(?:and|plus|then|&|\+)\s)(?:also\s)?", re.IGNORECASE)
 MENTION_JOINT = re.compile(
@@ -199,17 +214,24 @@ MENTION_JOINT = re.compile(
 ALTERNATIVE = re.compile(r"(?:\s(?:shares|stock))?\s?,?\sor\s(?:some\s|maybe\s)?", re.IGNORECASE)
 
 FILLERS = frozenset(
-    "a about additional all also amount an another any apiece approximately around as asap at away back bit buy co cash each"
-    " entire everything extra first few further hold holding holdings i i've immediately in into it just limit little long"
-    " lot lots market me more my myself now of off on one ones open order our out own owned please pls plz portfolio position"
-    " positions price quick quickly rest right same several share shares single some something stock stocks that the their"
-    " them there these they this those to today tomorrow total units up us usd we what whatever which whole worth you your have"
-    " got anything dollars bucks account s exactly only another else stake exposure instead again bunch then".split()
+    words("""
+    a about additional all also amount an another any apiece approximately around as asap at away
+    back bit buy co cash each entire everything extra first few further hold holding holdings i i've
+    immediately in into it just limit little long lot lots market me more my myself now of off on
+    one ones open order our out own owned please pls plz portfolio position positions price quick
+    quickly rest right same several share shares single some something stock stocks that the their
+    them there these they this those to today tomorrow total units up us usd we what whatever which
+    whole worth you your have got anything dollars bucks account s exactly only another else stake
+    exposure instead again bunch then
+    """)
 )
 STOPS = frozenset(
-    "for because using with via since before after by from if when once unless but not instead and or then that please at in"
-    " on now today tomorrow immediately asap shares stock stocks share thanks ok is are will should as so like while until to"
-    " right position positions holdings holding trading doing performing going looking moving".split()
+    words("""
+    for because using with via since before after by from if when once unless but not instead and or
+    then that please at in on now today tomorrow immediately asap shares stock stocks share thanks
+    ok is are will should as so like while until to right position positions holdings holding
+    trading doing performing going looking moving
+    """)
 )
 HARD_STOP = _compiled(
     r"\b(?:because|using|with|via|as|since|instead|not|so|like|rather|while|after|before)\b"
@@ -219,12 +241,14 @@ TOKEN = re.compile(r"[^\s|]{1,80}|\|{1,}")
 UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
 WITHDRAW = re.compile(
     r"(?:(?P<whole>never\s?mind|nvm|(?:i\s|i've\s)?changed\smy\smind|forget\s(?:about\s)?(?:it|that)\b)"
-    r"|(?P<firm>cancell?|cancle|withdraw|scrap|scratch|revoke|undo|abort|retract|rescind|void|call\soff|take\sback|nix)"
+    r"|(?P<firm>cancell?|cancle|withdraw|scrap|scratch|revoke|undo|abort|retract|rescind|void|call\soff"
+    r"|take\sback|nix)"
     r"|(?P<soft>kill|pull|drop|stop|forget|remove|delete|get\srid\sof|take))\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 WITHDRAWN_THING = _compiled(
-    r"^\W*$|\b(?:orders?|trades?|it|that|this|them|those|these|last\sone|previous\sone|request|proposal|purchase|sale|buy|sell)\b"
+    r"^\W*$|\b(?:orders?|trades?|it|that|this|them|those|these|last\sone|previous\sone|request|proposal"
+    r"|purchase|sale|buy|sell)\b"
 )
 ORDER_THING = _compiled(r"\b(?:orders?|trades?|request|proposal)\b")
 WITHDRAW_ALL = _compiled(r"^\W*(?:all|everything)\b")
@@ -245,8 +269,10 @@ STATUSES = {
 }
 _STATUS = _any(*STATUSES)
 STATUS = re.compile(
-    rf"\b(?:(?P<before>{_STATUS})\s(?:\w{{1,20}}\s){{0,2}}?orders?\b|orders?\s(?:that\s(?:are|were|got|have\sbeen)\s|which\s(?:are|were)\s|were\s|are\s|got\s)"
-    rf"(?:still\s)?(?P<after>{_STATUS})\b|(?:what(?:'s|\sis)|everything|anything|all)\s(?:that's\s|that\sis\s)?(?:still\s)?(?P<what>{_STATUS})\b)",
+    rf"\b(?:(?P<before>{_STATUS})\s(?:\w{{1,20}}\s){{0,2}}?orders?\b|orders?\s(?:that\s(?:are|were|got"
+    rf"|have\sbeen)\s|which\s(?:are|were)\s|were\s|are\s|got\s)"
+    rf"(?:still\s)?(?P<after>{_STATUS})\b|(?:what(?:'s|\sis)|everything|anything|all)\s(?:that's\s"
+    rf"|that\sis\s)?(?:still\s)?(?P<what>{_STATUS})\b)",
     re.IGNORECASE,
 )
 
@@ -257,20 +283,27 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.HELP,
         "",
         _compiled(
-            r"\bwho\s(?:can\s|must\s|will\s|has\sto\s|needs\sto\s|gets\sto\s)?(?:approves?|signs?\soff|reviews?|authori[sz]es?)\b",
-            r"\bhow\s(?:does|do|is|are|will)\b.{0,40}\b(?:approv\w{0,6}|work|works|function)\b|\bapproval\s(?:process|rules?|flow|work)",
-            r"\bhow\s(?:do|can|would|should)\s(?:i|we|you)\s(?:\w{1,12}\s)?(?:place|buy|sell|trade|cancel|withdraw|use|approve|start|begin|ask|order)\b",
-            r"\bwhat\s(?:else\s)?(?:can|do|could)\s(?:you|i)\s(?:do|help|ask|say|understand|know)\b|\bwhat\sare\syour?\s(?:able|capab)",
+            r"\bwho\s(?:can\s|must\s|will\s|has\sto\s|needs\sto\s|gets\sto\s)?(?:approves?|signs?\soff"
+            r"|reviews?|authori[sz]es?)\b",
+            r"\bhow\s(?:does|do|is|are|will)\b.{0,40}\b(?:approv\w{0,6}|work|works|function)\b"
+            r"|\bapproval\s(?:process|rules?|flow|work)",
+            r"\bhow\s(?:do|can|would|should)\s(?:i|we|you)\s(?:\w{1,12}\s)?(?:place|buy|sell|trade|cancel"
+            r"|withdraw|use|approve|start|begin|ask|order)\b",
+            r"\bwhat\s(?:else\s)?(?:can|do|could)\s(?:you|i)\s(?:do|help|ask|say|understand|know)\b"
+            r"|\bwhat\sare\syour?\s(?:able|capab)",
             r"^\W*(?:(?:please|now|system:)\s)*(?:approve|authori[sz]e)\b",
-            r"\bwhat\shappens\b(?!\s(?:with|at|to|in))|\bwhat\s(?:would|will)\shappen\b|\bwhat\sif\b|\bwho\sare\syou\b|\bwhat\sare\syou\b|\babout\syourself\b",
-            r"^\W*(?:please\s|i\sneed\s|some\s)*help(?:\sme)?(?:\splease)?\W*$|\bcommands\b|\binstructions\b|\bneeds?\sapproval\b",
+            r"\bwhat\shappens\b(?!\s(?:with|at|to|in))|\bwhat\s(?:would|will)\shappen\b|\bwhat\sif\b"
+            r"|\bwho\sare\syou\b|\bwhat\sare\syou\b|\babout\syourself\b",
+            r"^\W*(?:please\s|i\sneed\s|some\s)*help(?:\sme)?(?:\splease)?\W*$|\bcommands\b"
+            r"|\binstructions\b|\bneeds?\sapproval\b",
         ),
     ),
     (
         Kind.EXECUTIONS,
         "",
         _compiled(
-            r"\b(?:did|have|had|why|when|what|where|which)\b.{0,30}\b(?:i|you|we)\b.{0,20}\b(?:buy|bought|sell|sold|trade[d]?|purchased?)\b",
+            r"\b(?:did|have|had|why|when|what|where|which)\b.{0,30}\b(?:i|you|we)\b.{0,20}\b(?:buy|bought"
+            r"|sell|sold|trade[d]?|purchased?)\b",
             r"\bat\swhat\sprice\sdid\b|\bdid\s(?:i|we)\spay\b|\b(?:last|recent)\sthing\si\s(?:bought|sold)\b",
         ),
     ),
@@ -278,8 +311,10 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.RESEARCH,
         "",
         _compiled(
-            r"\b(?:should|shall|would|could)\s(?:i|we|you|one)\b.{0,40}\b(?:buy|sell|own|hold|invest|get|keep|dump|purchase|pick|add|trim)",
-            r"\b(?:good|smart|wise|bad|right|safe)\s(?:\w{1,12}\s)?(?:buy|time|idea|investment|moment|bet)\b|\bworth\s(?:buying|owning|it|holding)\b",
+            r"\b(?:should|shall|would|could)\s(?:i|we|you|one)\b.{0,40}\b(?:buy|sell|own|hold|invest|get"
+            r"|keep|dump|purchase|pick|add|trim)",
+            r"\b(?:good|smart|wise|bad|right|safe)\s(?:\w{1,12}\s)?(?:buy|time|idea|investment|moment"
+            r"|bet)\b|\bworth\s(?:buying|owning|it|holding)\b",
             r"\b(?:thinking|wondering|considering)\b|\bbuy\sor\s(?:sell|hold)\b",
             r"^\W*(?:\S{1,20}\s)?(?:buy|sell|hold)\b.{0,60}\?",
         ),
@@ -288,7 +323,8 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.COMPARE,
         "two",
         _compiled(
-            r"\bcompar|\bvs\b|\bversus\b|\bagainst\b|\bdifference|\bbetter\b|\bor\b|\bstack\sup\b|\bside\sby\sside\b|\bhead\sto\shead\b"
+            r"\bcompar|\bvs\b|\bversus\b|\bagainst\b|\bdifference|\bbetter\b|\bor\b|\bstack\sup\b"
+            r"|\bside\sby\sside\b|\bhead\sto\shead\b"
         ),
     ),
     (Kind.COMPARE, "", _compiled(r"\b(?:compare|comparison)\b")),
@@ -296,23 +332,28 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.CASH,
         "",
         _compiled(
-            r"\b(?:cash|buying\spower|funds|afford|purchasing\spower|dry\spowder)\b|\b(?:account\s)?balance\b(?!\ssheet)",
-            r"\bhow\smuch\s(?:money(?!\s(?:have|did|am)\s(?:i|we)\s(?:made?|los|earn))|can\si\s(?:spend|invest))\b|\bmoney\s(?:can|is|left|available)\b|\bmy\smoney\b|\bmoney\sleft\b",
+            r"\b(?:cash|buying\spower|funds|afford|purchasing\spower|dry\spowder)\b"
+            r"|\b(?:account\s)?balance\b(?!\ssheet)",
+            r"\bhow\smuch\s(?:money(?!\s(?:have|did|am)\s(?:i|we)\s(?:made?|los|earn))|can\si\s(?:spend"
+            r"|invest))\b|\bmoney\s(?:can|is|left|available)\b|\bmy\smoney\b|\bmoney\sleft\b",
         ),
     ),
     (
         Kind.ORDERS,
         "",
         _compiled(
-            r"\borders\b|\b(?:my|the|that|this|last|any|an|latest|previous|recent|of)\s(?:\S{1,20}\s){0,2}order\b|\bwhat(?:'s|\sis)\s(?:still\s)?(?:pending|open|outstanding)\b",
-            r"\border\s(?:status|book|history|list)\b|\bpending\b|\bwaiting\sfor\sapproval\b|\bawaiting\sapproval\b",
+            r"\borders\b|\b(?:my|the|that|this|last|any|an|latest|previous|recent"
+            r"|of)\s(?:\S{1,20}\s){0,2}order\b|\bwhat(?:'s|\sis)\s(?:still\s)?(?:pending|open|outstanding)\b",
+            r"\border\s(?:status|book|history|list)\b|\bpending\b|\bwaiting\sfor\sapproval\b"
+            r"|\bawaiting\sapproval\b",
         ),
     ),
     (
         Kind.EXECUTIONS,
         "",
         _compiled(
-            r"\b(?:trades|fills?|executions?|transactions?|trade\shistory|trading\shistory|trade\slog)\b|\bi\s(?:\w{1,10}\s)?(?:bought|sold|traded)\b"
+            r"\b(?:trades|fills?|executions?|transactions?|trade\shistory|trading\shistory|trade\slog)\b"
+            r"|\bi\s(?:\w{1,10}\s)?(?:bought|sold|traded)\b"
         ),
     ),
     (
@@ -326,14 +367,16 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.NEWS,
         "one",
         _compiled(
-            r"\b(?:happening|going\son|new)\s(?:with|at|to|for|over\sat)\b|\blatest\s(?:on|about|from)\b|\bupdates?\s(?:on|about)\b|\bwhat's\sup\swith\b|\bhappened\s(?:to|with|at)\b"
+            r"\b(?:happening|going\son|new)\s(?:with|at|to|for|over\sat)\b|\blatest\s(?:on|about|from)\b"
+            r"|\bupdates?\s(?:on|about)\b|\bwhat's\sup\swith\b|\bhappened\s(?:to|with|at)\b"
         ),
     ),
     (
         Kind.QUOTE,
         "one",
         _compiled(
-            rf"\b(?:{_WH}|how\sis)\s(?!(?:is\s|are\s)?my\b|did\b)(?:.{{0,40}}\b)?(?:doing|trading|performing|looking|holding\sup|priced|moving|at)\b",
+            rf"\b(?:{_WH}|how\sis)\s(?!(?:is\s|are\s)?my\b|did\b)(?:.{{0,40}}\b)?(?:doing|trading|performing"
+            rf"|looking|holding\sup|priced|moving|at)\b",
             r"\bhow\smuch\s(?:is|are|does|for)\b(?!.{0,60}\b(?:in\smy|of\smy|my)\b)|\bcost\sof\b",
         ),
     ),
@@ -341,48 +384,61 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.HOLDINGS,
         "",
         _compiled(
-            r"\b(?:how\s(?:much|many)|what|which|do|does|show|list|everything|stocks|shares)\b.{0,60}\b(?:i|we)\b.{0,12}\b(?:own|hold|have|got|holding|owning)\b",
+            r"\b(?:how\s(?:much|many)|what|which|do|does|show|list|everything|stocks|shares)\b.{0,60}\b(?:i"
+            r"|we)\b.{0,12}\b(?:own|hold|have|got|holding|owning)\b",
         ),
     ),
     (
         Kind.PERFORMANCE,
         "",
         _compiled(
-            r"\bp\s?(?:&|and|n|/)?\s?l\b|\b(?:profits?|performance|performed|performing|gains?|loss(?:es)?|returns?|drawdown|roi)\b",
-            r"\bhow\s?(?:am|are|'s|is|has|have|did|do|was|were)\s(?:i|we|it|they|that|my|our|things|everything|the\s(?:portfolio|account|book))\b.{0,60}\b(?:do|did|doing|done|going|stand|fared?|looking|performed)\b",
-            r"\bhow\s(?:did|has|have)\b.{0,60}\b(?:do|done|fared?|performed|perform|gone)\b|\bhow\smuch\s(?:money\s)?(?:have|did|am)\s(?:i|we)\s(?:made?|lost|lose|earn|earned|up|down)\b",
-            r"\bam\si\s(?:up|down|winning|losing|making|in\sthe\s(?:green|red|black))\b|\b(?:made|lost|making|losing)\s(?:any\s)?money\b|\bin\sthe\s(?:green|red)\b",
+            r"\bp\s?(?:&|and|n|/)?\s?l\b|\b(?:profits?|performance|performed|performing|gains?|loss(?:es)?"
+            r"|returns?|drawdown|roi)\b",
+            r"\bhow\s?(?:am|are|'s|is|has|have|did|do|was|were)\s(?:i|we|it|they|that|my|our|things"
+            r"|everything|the\s(?:portfolio|account|book))\b.{0,60}\b(?:do|did|doing|done|going|stand"
+            r"|fared?|looking|performed)\b",
+            r"\bhow\s(?:did|has|have)\b.{0,60}\b(?:do|done|fared?|performed|perform|gone)\b"
+            r"|\bhow\smuch\s(?:money\s)?(?:have|did|am)\s(?:i|we)\s(?:made?|lost|lose|earn|earned|up|down)\b",
+            r"\bam\si\s(?:up|down|winning|losing|making|in\sthe\s(?:green|red|black))\b|\b(?:made|lost"
+            r"|making|losing)\s(?:any\s)?money\b|\bin\sthe\s(?:green|red)\b",
         ),
     ),
     (
         Kind.HOLDINGS,
         "",
         _compiled(
-            r"\b(?:portfolio|positions?|holdings?|my\s(?:\S{1,20}\s)?(?:stocks?|shares|investments|stake))\b|\bdo\s(?:i|we)\s(?:own|hold|have)\b|\bi\s(?:own|hold)\b",
+            r"\b(?:portfolio|positions?|holdings?|my\s(?:\S{1,20}\s)?(?:stocks?|shares|investments"
+            r"|stake))\b|\bdo\s(?:i|we)\s(?:own|hold|have)\b|\bi\s(?:own|hold)\b",
         ),
     ),
     (
         Kind.RESEARCH,
         "",
         _compiled(
-            r"\b(?:research|analy[sz]e|analysis|outlook|opinion|deep\sdive|fundamentals|due\sdiligence|forecast|recommend\w{0,6}|thesis)\b",
+            r"\b(?:research|analy[sz]e|analysis|outlook|opinion|deep\sdive|fundamentals|due\sdiligence"
+            r"|forecast|recommend\w{0,6}|thesis)\b",
         ),
     ),
     (
         Kind.RESEARCH,
         "one",
         _compiled(
-            r"\b(?:tell\sme\s(?:more\s)?about|think\s(?:of|about)|look\s(?:into|at)|thoughts?|view\son|dig\sinto|report\son|study|brief\sme|dd\son|learn\s(?:more\s)?about)\b",
-            r"\b(?:overvalued|undervalued|bull|bear|bullish|bearish|earnings|revenue|valuation|dividends?|p/e|pe\sratio|margins?|risks?|prospects|expensive|cheap|like|explain|growth|business)\b",
-            r"\b(?:rundown|overview|primer|briefing|lowdown)\b|\binfo(?:rmation)?\s(?:on|about)\b|\bsummar|\bwho\sis\b|\bwhat\sdoes\b|\bwhat\sis\s\S{1,20}\W*$|\babout\b",
+            r"\b(?:tell\sme\s(?:more\s)?about|think\s(?:of|about)|look\s(?:into|at)|thoughts?|view\son"
+            r"|dig\sinto|report\son|study|brief\sme|dd\son|learn\s(?:more\s)?about)\b",
+            r"\b(?:overvalued|undervalued|bull|bear|bullish|bearish|earnings|revenue|valuation|dividends?"
+            r"|p/e|pe\sratio|margins?|risks?|prospects|expensive|cheap|like|explain|growth|business)\b",
+            r"\b(?:rundown|overview|primer|briefing|lowdown)\b|\binfo(?:rmation)?\s(?:on|about)\b|\bsummar"
+            r"|\bwho\sis\b|\bwhat\sdoes\b|\bwhat\sis\s\S{1,20}\W*$|\babout\b",
         ),
     ),
     (
         Kind.QUOTE,
         "",
         _compiled(
-            r"\b(?:quotes?|prices?|priced|stock\sprice|share\sprice|trading\sat|going\sfor|market\sprice|last\sprice|ticker\sfor)\b",
-            r"\bhow(?:'s|\sis)\s(?!life|the\b|your?\b|every|business)\S{1,20}\s(?:doing|trading|performing)\b",
+            r"\b(?:quotes?|prices?|priced|stock\sprice|share\sprice|trading\sat|going\sfor|market\sprice"
+            r"|last\sprice|ticker\sfor)\b",
+            r"\bhow(?:'s|\sis)\s(?!life|the\b|your?\b|every|business)\S{1,20}\s(?:doing|trading"
+            r"|performing)\b",
             r"\bhow\smuch\s(?:is|are|does)\b(?!\s(?:it|that|this)\b)|^\W*\$?[A-Z]{2,5}\s?\?\W*$",
         ),
     ),
@@ -390,21 +446,26 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.QUOTE,
         "one",
         _compiled(
-            r"\b(?:worth|cost|value|trading|trade|level|check|up|down|today|now|moving|where's|pull\sup|doing|shares?|stock)\b|\?",
+            r"\b(?:worth|cost|value|trading|trade|level|check|up|down|today|now|moving|where's|pull\sup"
+            r"|doing|shares?|stock)\b|\?",
         ),
     ),
     (
         Kind.THANKS,
         "",
         _compiled(
-            r"^\W*(?:(?:ok|great|perfect|awesome|cool|many|nice|brilliant|super)[\s,!]+){0,2}(?:thanks?|thank\syou|thankyou|thx|tks|ty|tysm|cheers|much\sappreciated|appreciate(?:d|\sit)|i\sappreciate)\b",
+            r"^\W*(?:(?:ok|great|perfect|awesome|cool|many|nice|brilliant|super)[\s,!]+){0,2}(?:thanks?"
+            r"|thank\syou|thankyou|thx|tks|ty|tysm|cheers|much\sappreciated|appreciate(?:d|\sit)"
+            r"|i\sappreciate)\b",
         ),
     ),
     (
         Kind.GREETING,
         "",
         _compiled(
-            r"^\W*(?:hi+|hello|hey+|hiya|howdy|yo|gm|greetings|good\s(?:morning|afternoon|evening|day)|morning|evening|sup|hola|how\sare\syou)\b(?:\W+(?:there|again|all|team|everyone|nextrade|bot|assistant|mate|folks|morning|how\sare\syou))*\W*$",
+            r"^\W*(?:hi+|hello|hey+|hiya|howdy|yo|gm|greetings|good\s(?:morning|afternoon|evening|day)"
+            r"|morning|evening|sup|hola|how\sare\syou)\b(?:\W+(?:there|again|all|team|everyone|nextrade|bot"
+            r"|assistant|mate|folks|morning|how\sare\syou))*\W*$",
         ),
     ),
 )
@@ -429,7 +490,8 @@ NAMED_FIRST = re.compile(
     re.IGNORECASE,
 )
 ASKED_THING = _compiled(
-    r"\b(?:price|quotes?|news|headlines|research|compare|analy[sz]e|analysis|outlook|opinion|about|into)\b(?:\s(?:of|on|for|about|the))*",
+    r"\b(?:price|quotes?|news|headlines|research|compare|analy[sz]e|analysis|outlook|opinion|about"
+    r"|into)\b(?:\s(?:of|on|for|about|the))*",
     r"\b(?:how\smuch|what|how|where)(?:'s|\sis|\sare)\b",
     r"^\W*(?=\$?[A-Z]{2,5}\s?\?)",
 )
@@ -458,8 +520,8 @@ class Part:
 
 def read(text: str) -> tuple[Intent, ...]:
     """Everything wished for in the first 2,000 characters, in order; a single UNKNOWN when nothing is understood."""
-    words = re.sub(r"[^\S\n]+", " ", text[:LONGEST_TEXT])
-    whole = Part(text=words.translate(_SAFE), words=words)
+    written = re.sub(r"[^\S\n]+", " ", text[:LONGEST_TEXT])
+    whole = Part(text=written.translate(_SAFE), words=written)
     read_all = [intent for sentence in _sentences(whole) for intent in _read_sentence(sentence)]
     understood = [intent for intent in read_all if intent.kind is not Kind.UNKNOWN]
     wishes = [intent for intent in understood if intent.kind not in COURTESY]
@@ -775,19 +837,19 @@ def _named_before(text: str, verb: Verb) -> tuple[tuple[str, str], ...]:
 
 def _phrase(rest: str, start: int, end: int) -> tuple[int, int] | None:
     """Where the first words stand that are neither read amounts nor small words, at most five."""
-    words: list[re.Match[str]] = []
+    named: list[re.Match[str]] = []
     for token in TOKEN.finditer(rest, start, end):
         bare = token[0].strip(",.;:!?'\"()").lower()
         ends = token[0].startswith(amounts.BLANK) or bare in STOPS
-        if words and (ends or len(words) == 5):
+        if named and (ends or len(named) == 5):
             break
-        if not words and bare in {"for", "because", "using", "if"}:
+        if not named and bare in {"for", "because", "using", "if"}:
             break
-        if not ends and bare and (words or bare not in FILLERS):
-            words.append(token)
-        if words and token[0].endswith((",", ";")):
+        if not ends and bare and (named or bare not in FILLERS):
+            named.append(token)
+        if named and token[0].endswith((",", ";")):
             break
-    return (words[0].start(), words[-1].end()) if words else None
+    return (named[0].start(), named[-1].end()) if named else None
 
 
 def _read_question(part: Part) -> Intent:

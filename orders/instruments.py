@@ -20,23 +20,50 @@ WORD_TICKERS = frozenset(("MA", "GE", "GM", "BA", "CAT", "COST", "HD", "KO", "DI
 # Longer phrases that contain a name and mean something else; they win because the longest match wins.
 NOT_INSTRUMENTS = (
     *("apple pie", "apple pies", "apple juice", "apple cider", "apple sauce", "apple tree", "apple crumble"),
-    *("apple pay", "apple hospitality", "apple hospitality reit", "big apple", "adam's apple", "apple strudel"),
-    *("travel visa", "work visa", "student visa", "tourist visa", "visa application", "visa free", "my visa card"),
+    *(
+        "apple pay",
+        "apple hospitality",
+        "apple hospitality reit",
+        "big apple",
+        "adam's apple",
+        "apple strudel",
+    ),
+    *(
+        "travel visa",
+        "work visa",
+        "student visa",
+        "tourist visa",
+        "visa application",
+        "visa free",
+        "my visa card",
+    ),
     *("meta analysis", "meta-analysis", "meta data", "meta description", "amazon river", "amazon rainforest"),
     *("oracle of omaha", "intel on", "intel about", "an uber", "pep talk", "t bill", "t bills", "t bonds"),
-    *("t mobile", "t shirt", "t shirts", "ge vernova", "ge healthcare", "ge health care", "full hd", "hd video"),
+    *(
+        "t mobile",
+        "t shirt",
+        "t shirts",
+        "ge vernova",
+        "ge healthcare",
+        "ge health care",
+        "full hd",
+        "hd video",
+    ),
     *("general electric vernova", "berkshire a", "berkshire class a", "berkshire hathaway a"),
     *("berkshire hathaway class a", "coca cola consolidated", "coca-cola consolidated", "cat food"),
 )
 
 BEFORE_TICKER = re.compile(
     r"(?:\b(?:shares?|stocks?|units?|lots?|price|quote|worth|news|position|holding)\s+(?:of|for|on|in)"
-    r"|\b(?:buy|sell|purchase|dump|quote|price|ticker|symbol|stock|research|compare|analy[sz]e|news|vs|versus)"
+    r"|\b(?:buy|sell|purchase|dump|quote|price|ticker|symbol|stock|research|compare|analy[sz]e|news|vs"
+    r"|versus)"
     r"|(?<![\w.,])[0-9][0-9,.]*)\s+$",
     re.IGNORECASE,
 )
 AFTER_TICKER = re.compile(r"\s+(?:shares?|stocks?|positions?|holdings?|orders?)\b", re.IGNORECASE)
-BETWEEN_TICKERS = re.compile(r"(?:\s*[,/&]\s*|\s*,?\s+(?:and|or|vs\.?|versus|with|against)\s+)$", re.IGNORECASE)
+BETWEEN_TICKERS = re.compile(
+    r"(?:\s*[,/&]\s*|\s*,?\s+(?:and|or|vs\.?|versus|with|against)\s+)$", re.IGNORECASE
+)
 COMPANY_SUFFIX = re.compile(
     r",?\s(?:inc|incorporated|corp|corporation|company|co|ltd|plc|stock|shares)\.?$", re.IGNORECASE
 )
@@ -147,7 +174,9 @@ def mentions(text: str) -> tuple[Mention, ...]:
     return tuple(found)
 
 
-def _named_by(match: re.Match[str], text: str, *, shouting: bool, previous_end: int | None) -> Instrument | None:
+def _named_by(
+    match: re.Match[str], text: str, *, shouting: bool, previous_end: int | None
+) -> Instrument | None:
     name = _plain(match["name"])
     if name in _BY_NAME:
         return _BY_NAME[name]

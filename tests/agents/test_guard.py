@@ -1,5 +1,5 @@
 """What the guard lets through, what it stops, and what it takes out of answers. All sentences are our own."""
-# ruff: noqa: RUF001, E501
+# ruff: noqa: E501
 
 import base64
 import codecs
@@ -251,9 +251,7 @@ def test_a_repetitive_answer_is_logged_and_not_changed(caplog: pytest.LogCapture
     screened = screen_output("buy " * 50)
     assert screened.uniqueness == Decimal("0.02")
     assert screened.sensitive == ()
-    assert caplog.record_tuples == [
-        ("agents.guard", logging.WARNING, "Output has low uniqueness ratio: 0.02")
-    ]
+    assert caplog.record_tuples == [("agents.guard", logging.WARNING, "Output has low uniqueness ratio: 0.02")]
 
 
 def test_a_short_repetition_is_no_news(caplog: pytest.LogCaptureFixture) -> None:

@@ -50,3 +50,191 @@ def test_at_least_19_in_20_utterances_are_read_exactly_right(group: str) -> None
     ]
     print(f"{group}: {len(lines) - len(wrong)} of {len(lines)}", *wrong, sep="\n")
     assert Decimal(len(wrong)) <= len(lines) * (1 - PASS_MARK), "\n".join(wrong)
+
+
+def test_each_group_has_enough_utterances() -> None:
+    groups = [line["set"] for line in UTTERANCES]
+    assert groups.count("dev") + groups.count("held_out") >= 160
+    assert groups.count("held_out") == 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "should I buy Tesla?",
+        "Should I buy Tesla, sell Apple, or hold?",
+        "did you buy Apple and sell Tesla",
+        "what happens if I sell 5 Apple",
+        "If I sell Tesla and buy Apple, what happens?",
+        "when did I buy Apple",
+        "why did you sell 10 Tesla",
+        "Buy Apple?",
+        "buy or sell Tesla?",
+        "I was wondering whether to buy 10 Apple and sell 5 Tesla",
+    ],
+)
+def test_a_question_about_trading_is_no_order(text: str) -> None:
+    assert Kind.TRADE not in kinds(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't buy Apple",
+        "don\u2019t buy 10 Apple",
+        "do not sell anything",
+        "never sell my Tesla",
+        "don't buy apple and sell tesla",
+        "Do not sell Tesla and buy 5 Apple",
+        "my friend said to buy 10 Apple, sell 5 Tesla",
+    ],
+)
+def test_a_negation_or_a_report_is_no_order(text: str) -> None:
+    assert kinds(text) == [Kind.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sell everything except Apple",
+        "sell all but 5 Apple",
+        "sell Tesla if it drops to 150",
+        "buy 10 Apple if it rises to 300",
+        "buy 10 Apple if earnings are good",
+        "buy 10 Apple 5% below market",
+        "buy 10 Apple 180",
+        "buy 10 Apple at one hundred eighty",
+        "reduce my Apple to 5 shares",
+        "buy 500\u20ac of Apple",
+        "buy \u00a3500 of Apple",
+        "buy 5 Apple or sell 5 Tesla",
+    ],
+)
+def test_an_order_that_cannot_be_expressed_is_asked_again_and_not_made_simpler(text: str) -> None:
+    assert kinds(text) == [Kind.UNKNOWN]
+
+
+def test_a_part_that_completes_an_order_is_not_lost() -> None:
+    assert only("buy 10 AAPL. Limit 180.").limit_price == "180"
+    assert only("buy 10 Apple, add limit 180").limit_price == "180"
+
+
+def test_buying_instead_of_the_number_before_takes_the_new_number_and_invents_no_symbol() -> None:
+    intent = only("Ignore the previous order and buy 5 instead of 15")
+    assert (intent.side, intent.quantity, intent.symbol, intent.company) == ("buy", "5", "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "company"),
+    [
+        ("buy 10 Snapple", "Snapple"),
+        ("buy 10 shares of XYZQ at market", "XYZQ"),
+        ("buy 10 \u0391APL", "\u0391APL"),
+        ("buy 10 Snapple using Apple Pay", "Snapple"),
+        ("buy 10 Snapple and Apple", "Snapple"),
+        ("buy 10 metal", "metal"),
+        ("buy 10 GOOG", "GOOG"),
+    ],
+)
+def test_an_unknown_company_keeps_its_own_name(text: str, company: str) -> None:
+    intent = only(text)
+    assert (intent.kind, intent.symbol, intent.company) == (Kind.TRADE, "", company)
+
+
+def test_a_choice_is_left_to_the_person() -> None:
+    assert only("buy 10 Apple or Microsoft").symbol == ""
+    assert only("buy 10 or 20 Apple").quantity == ""
+    assert only("buy 10-15 Apple").quantity == ""
+
+
+def test_only_each_gives_the_second_instrument_a_quantity() -> None:
+    assert [intent.quantity for intent in read("buy 10 Apple and Microsoft")] == ["10", ""]
+    assert [intent.quantity for intent in read("buy Apple and Microsoft, 10 each")] == ["10", "10"]
+
+
+def test_orders_keep_the_words_they_were_read_from() -> None:
+    assert [intent.words for intent in read("Please buy 10 Apple and SELL 5 Microsoft")] == [
+        "Please buy 10 Apple",
+        "SELL 5 Microsoft",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["close the window", "close", "get me a coffee", "take it easy", "add a note", ""]
+)
+def test_small_talk_is_no_order(text: str) -> None:
+    assert kinds(text) == [Kind.UNKNOWN]
+
+
+def test_an_order_id_is_read_from_a_withdrawal() -> None:
+    order_id = "3f2b8c1e-0d4a-4c6b-9e57-1a2b3c4d5e6f"
+    assert only(f"withdraw order {order_id.upper()} please").order_id == order_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "9" * 5000,
+            "buy " + "9" * 5000 + " Apple",
+            "buy " * 2000,
+            "a " * 3000,
+            "$" * 5000,
+            "buy 10 Apple and " * 500,
+        ),
+        *(
+            "don't buy and " * 500,
+            "if it drops to " * 500,
+            "twenty " * 1000,
+            "one hundred and " * 500,
+            "(" * 5000,
+        ),
+        *(
+            "please could you " * 500,
+            "not more than " * 500,
+            "Apple, " * 1000,
+            "buy 1" + ",000" * 900 + " AAPL",
+        ),
+        *(
+            "\n" * 5000,
+            ". " * 3000,
+            "how " * 1200,
+            "my order " * 600,
+            "\u0130\u0131\u017f\u212a" * 1000,
+            "e" * 5000,
+        ),
+        *(
+            "cancel " * 700,
+            "buy 1e9999 Apple",
+            "buy 1e99999999999 Apple",
+            "invest 1e9999 in Apple",
+            "x1" * 1500,
+        ),
+    ],
+)
+def test_a_hostile_text_is_read_quickly(text: str) -> None:
+    start = perf_counter()
+    assert read(text)
+    assert perf_counter() - start < 1
+
+
+PIECES = st.sampled_from(
+    "buy sell 10 -5 1e308 half all a third of my Apple MSFT $500 $ % at limit 180 if it drops to and or , . ? don't"
+    " cancel order dozen couple hundred thousand k each gtc Snapple not instead last 30 days one two point 1/0 1/2"
+    " \u0391APL \u017fix \u212a \u0130 invest in dollars worth no more than minus".split()
+)
+
+
+@given(st.one_of(st.text(), st.lists(PIECES, max_size=25).map(" ".join)))
+def test_reading_never_raises_and_is_never_empty(text: str) -> None:
+    intents = read(text)
+    assert intents
+    assert all(intent.kind in Kind and intent.side in {"", "buy", "sell"} for intent in intents)
+
+
+@given(st.lists(PIECES, max_size=25).map(" ".join))
+def test_no_symbol_or_number_is_invented(text: str) -> None:
+    for intent in read(text):
+        assert intent.symbol in {"", "AAPL", "MSFT"}
+        assert not intent.quantity or intent.kind is Kind.TRADE
+        assert not intent.company or intent.company in " ".join(text.split())

@@ -46,7 +46,19 @@ def test_a_share_class_may_be_written_in_any_usual_way(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["\u0391APL", "AAP\uff2c", "\uff21\uff21\uff30\uff2c", "AAPLE", "GOOG", "BRK.A", "", "$", "$$AAPL", "A APL"]
+    "written",
+    [
+        "\u0391APL",
+        "AAP\uff2c",
+        "\uff21\uff21\uff30\uff2c",
+        "AAPLE",
+        "GOOG",
+        "BRK.A",
+        "",
+        "$",
+        "$$AAPL",
+        "A APL",
+    ],
 )
 def test_what_only_looks_like_a_ticker_is_nobodys(written: str) -> None:
     assert find(written) is None
@@ -55,13 +67,21 @@ def test_what_only_looks_like_a_ticker_is_nobodys(written: str) -> None:
 
 @pytest.mark.parametrize(
     ("company", "symbol"),
-    [("Apple", "AAPL"), ("META", "META"), ("Meta", "META"), ("Tesla Inc", "TSLA"), ("McDonald\u2019s", "MCD")],
+    [
+        ("Apple", "AAPL"),
+        ("META", "META"),
+        ("Meta", "META"),
+        ("Tesla Inc", "TSLA"),
+        ("McDonald\u2019s", "MCD"),
+    ],
 )
 def test_a_company_is_resolved_by_its_whole_name(company: str, symbol: str) -> None:
     assert resolve(company) is ALL[symbol]
 
 
-@pytest.mark.parametrize("company", ["Snapple", "metal", "apple pie", "Pineapple", "Johnson", "ni\u212ae", "App"])
+@pytest.mark.parametrize(
+    "company", ["Snapple", "metal", "apple pie", "Pineapple", "Johnson", "ni\u212ae", "App"]
+)
 def test_a_similar_name_is_another_company(company: str) -> None:
     assert resolve(company) is None
     assert named(f"buy 10 {company}") == []

@@ -36,11 +36,16 @@ class Command(BaseCommand):
             [sys.executable, "manage.py", "qcluster"], start_new_session=True, preexec_fn=_die_with_parent
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: cluster.terminate())
-        code = _watch(cluster)
-        _end(cluster)
-        if code:
-            raise CommandError(f"the cluster ended with {code}", returncode=1)
+            signal.signal(number, _leave)
+        try:
+            problem = _watch(cluster)
+        finally:
+            _end(cluster)
+        raise CommandError(problem, returncode=1)
+
+
+def _leave(*_: Any) -> None:
+    raise SystemExit(0)
 
 
 def _wake() -> None:
@@ -50,15 +55,15 @@ def _wake() -> None:
     connection.close()
 
 
-def _watch(cluster: subprocess.Popen[bytes]) -> int:
-    """Wait for the cluster's end, or bring it about when nothing has come through for too long; its exit code."""
+def _watch(cluster: subprocess.Popen[bytes]) -> str:
+    """Wait until the cluster ends by itself, or until nothing has come through for too long; which of the two."""
     since = timezone.now()
     while True:
         try:
-            return cluster.wait(timeout=LOOK_EVERY_S)
+            return f"the cluster ended with {cluster.wait(timeout=LOOK_EVERY_S)}"
         except subprocess.TimeoutExpired:
             if timezone.now() - max(since, _last_beat() or since) > SILENCE:
-                return 1
+                return f"the cluster has done nothing for {SILENCE}"
 
 
 def _last_beat() -> Any:
@@ -71,7 +76,7 @@ def _last_beat() -> Any:
 
 
 def _end(cluster: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the group, kindly first."""
+    """End whatever is left of the group, kindly first: its main process finishes the tasks it has."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(cluster.pid, number)

@@ -1,0 +1,97 @@
+"""The cast, a fixed noon, and a database whose trail may be emptied between tests."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import TransactionTestCase
+
+from compliance import triggers
+from orders import services
+from orders.models import Account, Limits
+
+NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+_empty = TransactionTestCase._fixture_teardown
+
+
+def _empty_without_triggers(case: TransactionTestCase) -> None:
+    """Emptying the tables is what the triggers are there to prevent; `flush` puts them back by its post_migrate."""
+    triggers.remove()
+    _empty(case)
+
+
+TransactionTestCase._fixture_teardown = _empty_without_triggers  # type: ignore[method-assign]
+
+
+def person(username: str, group: str, *, is_staff: bool = False, **more: Any) -> User:
+    user = User.objects.create_user(username, f"{username}@nextrade.example", "secret", is_staff=is_staff, **more)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    """A trader with USD 100,000."""
+    user = person("ann", "Traders")
+    services.open_account(user, cash_usd=Decimal(100_000), by="system:test", at=NOON)
+    return user
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    user = person("ben", "Traders")
+    services.open_account(user, cash_usd=Decimal(100_000), by="system:test", at=NOON)
+    return user
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return person("bob", "Approvers", is_staff=True)
+
+
+@pytest.fixture
+def bea(db: None) -> User:
+    return person("bea", "Approvers", is_staff=True)
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return person("carol", "Compliance", is_staff=True)
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    """Operations, and superuser."""
+    return person("olga", "Operations", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def account(ann: User) -> Account:
+    return Account.objects.get(owner=ann)
+
+
+@pytest.fixture(autouse=True)
+def limits(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The limits that the migration leaves, which an emptied database has lost."""
+    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+        if not Limits.objects.exists():
+            make_limits()
+    yield
+
+
+def make_limits(**changes: Any) -> Limits:
+    wanted: dict[str, Any] = {
+        "max_quantity": Decimal(100_000),
+        "max_notional_usd": Decimal(250_000),
+        "min_notional_usd": Decimal(1),
+        "max_approval_usd": Decimal(250_000),
+        "duplicate_window_s": 30,
+        "max_quote_age_s": 120,
+        "set_by": "system:test",
+        "set_at": NOON,
+    }
+    return Limits.objects.create(**{**wanted, **changes})
