@@ -1,7 +1,8 @@
 """Numbers in plain English: how many shares, which part of a holding, how many dollars, at which price.
 
-Every reader takes a text, and returns what it read and the same text with that part blanked out by bars, so that
-positions stay valid and nothing is read twice. All patterns are bounded or possessive: reading time is linear.
+Every reader takes a text, and returns what it read and the same text with that part blanked out by bars, so
+that positions stay valid and nothing is read twice. All patterns are bounded or possessive: reading time is
+linear.
 """
 
 import re
@@ -22,14 +23,16 @@ _TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 WORD_VALUES = {
     **{word: value for value, word in enumerate(_UNITS + _TEENS)},
     **{word: value * 10 for value, word in enumerate(_TENS, start=2)},
-    **{"a": 1, "an": 1, "single": 1, "couple": 2, "fourty": 40},
+    "a": 1,
+    "an": 1,
+    "single": 1,
+    "couple": 2,
+    "fourty": 40,
 }
 SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 1_000_000}
 ZEROS = {"k": 3, "hundred": 2, "thousand": 3, "million": 6, "m": 6}
 
-DIGITS = (
-    r"[-+]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?|\.[0-9]++)(?:e[-+]?[0-9]{1,4})?"
-)
+DIGITS = r"[-+]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?|\.[0-9]++)(?:e[-+]?[0-9]{1,4})?"
 SCALE = r"(?:\s?k|\s(?:hundred|thousand|million|dozen))"
 _WORD = "|".join(sorted((*WORD_VALUES, *SCALES), key=len, reverse=True))
 _COUNTED = "|".join((*SCALES, "couple", "single"))
@@ -45,12 +48,8 @@ NUMBER = re.compile(
     rf"|(?P<spelled>{_SPELLED}))",
     re.IGNORECASE,
 )
-VAGUE_ONE = re.compile(
-    r"\b(?:that|this|the|which|any|no|last|first|other|each|every|another)\s$", re.IGNORECASE
-)
-RANGE = re.compile(
-    r"\s?(?:-|to|or)\s?(?:[0-9][\w.,]*|(?:two|three|four|five|six|ten|twenty)\b)", re.IGNORECASE
-)
+VAGUE_ONE = re.compile(r"\b(?:that|this|the|which|any|no|last|first|other|each|every|another)\s$", re.IGNORECASE)
+RANGE = re.compile(r"\s?(?:-|to|or)\s?(?:[0-9][\w.,]*|(?:two|three|four|five|six|ten|twenty)\b)", re.IGNORECASE)
 
 # What is a number but neither a quantity nor a price.
 OTHER_NUMBERS = re.compile(
@@ -76,7 +75,8 @@ _PRICE = (
     r"(?:\s?(?:each|apiece|a\s(?:share|piece|pop)|per\s(?:share|unit)|/\s?share|flat|limit"
     r"|or\s(?:better|lower|less|below|under|cheaper|higher|more|above|over|up))\b){0,3}"
 )
-_FALL = r"drops?|falls?|dips?|slips?|sinks?|declines?|slides?|(?:goes|comes|gets|moves|pulls)\s(?:back\s)?(?:down|back)"
+_FALL = r"drops?|falls?|dips?|slips?|sinks?|declines?|slides?"
+_FALL += r"|(?:goes|comes|gets|moves|pulls)\s(?:back\s)?(?:down|back)"
 _RISE = r"rises?|climbs?|rall(?:y|ies)|jumps?|gains?|(?:goes|gets|moves)\s(?:back\s)?up"
 _FLAT = r"hits?|reach(?:es)?|touch(?:es)?|gets|goes|trades|is|are|comes"
 CONDITION = re.compile(
@@ -118,9 +118,7 @@ MONEY = re.compile(
     r"(?:\s?\$|\s?(?:dollars?|bucks|usd|us\sdollars)\b)?(?P<spent>\s(?:worth|of|in|into|on)\b)?",
     re.IGNORECASE,
 )
-_OF_MONEY = (
-    r"(?!\s(?:of\s)?(?:my\s|the\s)?(?:available\s)?(?:cash|money|funds|buying\spower|balance|savings))"
-)
+_OF_MONEY = r"(?!\s(?:of\s)?(?:my\s|the\s)?(?:available\s)?(?:cash|money|funds|buying\spower|balance|savings))"
 PERCENT = re.compile(
     rf"(?<![\w.,$])(?P<percent>[0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)\s?(?:%|per\s?cent\b){_OF_MONEY}",
     re.IGNORECASE,
@@ -133,8 +131,8 @@ PART = re.compile(
     re.IGNORECASE,
 )
 WHOLE = re.compile(
-    r"\b(?:all|everything|entire|whole|the\s(?:lot|rest)|every(?:\s(?:last|single))?\s(?:share|one))\b"
-    rf"(?!-)(?!\s(?:time|or\snone|in\b|at\sonce)){_OF_MONEY}",
+    r"\b(?:all|everything|entire|whole|the\s(?:lot|rest)|what(?:ever)?\si\s(?:have|own|hold)|every(?:\s(?:last|single))?\s(?:share|one))\b"
+    rf"(?!-)(?!\s(?:time|or\snone|in\son|at\sonce)){_OF_MONEY}",
     re.IGNORECASE,
 )
 
@@ -185,7 +183,10 @@ def read(text: str, *, side: str) -> Amounts:
 
 
 def is_stop(text: str, *, side: str) -> bool:
-    """Whether the condition is a stop (sell when it falls, buy when it rises), which a limit order cannot express."""
+    """Whether the condition is a stop: to sell when it falls or to buy when it rises.
+
+    A limit order cannot express one; it would trade at once.
+    """
     found = CONDITION.search(text)
     if found is None:
         return False
@@ -198,9 +199,7 @@ def is_stop(text: str, *, side: str) -> bool:
 def starts_item(text: str, start: int) -> bool:
     """Whether the next item of a list begins here: with a count, a sum or a part, which is not a price."""
     is_price = any(pattern.match(text, start) for pattern in (LIMIT, EACH_PRICE, BOUND))
-    return not is_price and any(
-        pattern.match(text, start) for pattern in (NUMBER, MONEY, PERCENT, PART, WHOLE)
-    )
+    return not is_price and any(pattern.match(text, start) for pattern in (NUMBER, MONEY, PERCENT, PART, WHOLE))
 
 
 def has_number(text: str) -> bool:
@@ -286,9 +285,7 @@ def _limit(text: str) -> tuple[str, str]:
         for found in pattern.finditer(text):
             is_count = pattern is BOUND and not text[: found.start()].strip(f" ,{BLANK}")
             if not is_count:
-                price = next(
-                    group for name, group in found.groupdict().items() if group and name not in _NOT_PRICE
-                )
+                price = next(group for name, group in found.groupdict().items() if group and name not in _NOT_PRICE)
                 return _price(price), _blank(text, found)
     return "", text
 
@@ -331,12 +328,8 @@ def _part(match: re.Match[str]) -> Decimal:
 
 def _quantity(text: str) -> tuple[str, str]:
     for found in NUMBER.finditer(text):
-        vague = found[0].lower() == "one" and VAGUE_ONE.search(
-            text, max(0, found.start() - 12), found.start()
-        )
+        vague = found[0].lower() == "one" and VAGUE_ONE.search(text, max(0, found.start() - 12), found.start())
         if not vague:
             choice = RANGE.match(text, found.end())
-            return (
-                ("", _blank(_blank(text, found), choice)) if choice else (value(found), _blank(text, found))
-            )
+            return ("", _blank(_blank(text, found), choice)) if choice else (value(found), _blank(text, found))
     return "", text

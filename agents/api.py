@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from agents import metrics, services
 from agents.models import Thread
 from agents.serializers import AnswerSerializer, ChatRequestSerializer, ThreadRowSerializer, ThreadSerializer
+from compliance.api import PersonRequest
 from nextrade.errors import NexTradeError, NotPermitted
 from orders.models import Status
 
@@ -36,7 +37,7 @@ class Chat(APIView):
     throttle_scope = "chat"
 
     @extend_schema(request=ChatRequestSerializer, responses=AnswerSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: PersonRequest) -> Response:
         with metrics.counted("/chat"):
             wanted = ChatRequestSerializer(data=request.data)
             wanted.is_valid(raise_exception=True)
@@ -48,6 +49,7 @@ class Chat(APIView):
 class ThreadList(ListAPIView[Thread]):
     """Your conversations, the last used first."""
 
+    request: PersonRequest
     permission_classes = (IsAuthenticated, MayUseDesk)
     serializer_class = ThreadRowSerializer
     ordering = ("-updated_at", "-id")
@@ -59,6 +61,7 @@ class ThreadList(ListAPIView[Thread]):
 class ThreadDetail(RetrieveAPIView[Thread]):
     """One conversation with its messages, oldest first; DELETE forgets it."""
 
+    request: PersonRequest
     permission_classes = (IsAuthenticated, MayUseDesk)
     serializer_class = ThreadSerializer
 
@@ -66,7 +69,7 @@ class ThreadDetail(RetrieveAPIView[Thread]):
         return Thread.objects.filter(owner=self.request.user)
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, pk: UUID) -> Response:
+    def delete(self, request: PersonRequest, pk: UUID) -> Response:
         services.delete_thread(pk, by=request.user, at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -90,7 +93,7 @@ def _answer(user: User, wanted: dict[str, Any]) -> services.Answer:
         raise
 
 
-def _render(answer: services.Answer, request: Request) -> dict[str, Any]:
+def _render(answer: services.Answer, request: PersonRequest) -> dict[str, Any]:
     waiting = [order for order in answer.orders if order.status == Status.PENDING_APPROVAL]
     body = {
         "response": answer.response,

@@ -1,9 +1,9 @@
 """What the embedded offline model understands of plain English.
 
-A text is cut into sentences, a sentence into parts with one verb each, and each part is read by the first reader that
-knows it: withdrawals, orders, then the table of questions. Context: an order must come from the person's own words.
-Choice: closed tables of words, and whatever only talks about trading (questions, negations, reports) is no order.
-Cost: an unusual wording is UNKNOWN and is asked again.
+A text is cut into sentences, a sentence into parts with one verb each, and each part is read by the first
+reader that knows it: withdrawals, orders, then the table of questions. Context: an order must come from the
+person's own words. Choice: closed tables of words, and whatever only talks about trading (questions,
+negations, reports) is no order. Cost: an unusual wording is UNKNOWN and is asked again.
 """
 
 import re
@@ -45,9 +45,10 @@ class Kind(StrEnum):
 class Intent:
     """One wish read from words, a clause as written.
 
-    side: "buy", "sell" or "". symbol: a ticker of the reference; company: what the person called it when it is not in
-    the reference. quantity and limit_price (dollars a share) are decimal strings as asked, however absurd. fraction: part
-    of what is held, 1 for all. days: length of the period asked about. Whatever was not said is empty.
+    side: "buy", "sell" or "". symbol: a ticker of the reference; company: what the person called it when it
+    is not in the reference. quantity and limit_price (dollars a share) are decimal strings as asked,
+    however absurd. fraction: part of what is held, 1 for all. days: length of the period asked about.
+    Whatever was not said is empty.
     """
 
     kind: Kind
@@ -102,9 +103,7 @@ VERB = re.compile(
     r"|(?P<order>order(?=\s(?:me\s)?[$0-9a])))(?![\w'])",
     re.IGNORECASE,
 )
-MEANS_ALL = _compiled(
-    r"close", r"exit", r"liquidate", r"get\s(?:me\s|us\s)?(?:rid|out)\sof", r"cash\sout\sof"
-)
+MEANS_ALL = _compiled(r"close", r"exit", r"liquidate", r"get\s(?:me\s|us\s)?(?:rid|out)\sof", r"cash\sout\sof")
 MONEY_VERB = _compiled(r"invest", r"spend", r"put")
 SHARES = _compiled(r"\b(?:shares?|stocks?|positions?|holdings?|worth\sof)\b")
 NOT_AN_ORDER_WORD = _compiled(
@@ -141,9 +140,7 @@ ORDER_NOUN = re.compile(
     r"(?:\s(?:to|for|of|on)\b|:)?\s?",
     re.IGNORECASE,
 )
-CONDITION_FIRST = re.compile(
-    r"(?:if|when|once|as\ssoon\sas)\s[^,]{1,80}(?:,\s?(?:then\s)?|\sthen\s)", re.IGNORECASE
-)
+CONDITION_FIRST = re.compile(r"(?:if|when|once|as\ssoon\sas)\s[^,]{1,80}(?:,\s?(?:then\s)?|\sthen\s)", re.IGNORECASE)
 
 # What makes a trading verb something other than an order.
 NEGATION = _compiled(
@@ -197,9 +194,7 @@ JOINT = re.compile(
     rf"(?={_STARTERS}(?![\w']))",
     re.IGNORECASE,
 )
-SENTENCE_END = re.compile(
-    r"(?<!\binc)(?<!\bcorp)(?<!\bco)(?<!\bvs)(?<!\bno)[.!?;]{1,3}\s+|\n+", re.IGNORECASE
-)
+SENTENCE_END = re.compile(r"(?<!\binc)(?<!\bcorp)(?<!\bco)(?<!\bvs)(?<!\bno)[.!?;]{1,3}\s+|\n+", re.IGNORECASE)
 # A sentence that only completes the order before it: "Buy 10 AAPL. Limit 180."
 COMPLETION = _compiled(
     r"(?:with\sa\s|use\sa\s|make\sit\sa\s|at\sa\s|a\s)?(?:limit|at|@|no\smore\sthan|not\smore\sthan|max|min"
@@ -233,9 +228,7 @@ STOPS = frozenset(
     trading doing performing going looking moving
     """)
 )
-HARD_STOP = _compiled(
-    r"\b(?:because|using|with|via|as|since|instead|not|so|like|rather|while|after|before)\b"
-)
+HARD_STOP = _compiled(r"\b(?:because|using|with|via|as|since|instead|not|so|like|rather|while|after|before)\b")
 TOKEN = re.compile(r"[^\s|]{1,80}|\|{1,}")
 
 UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
@@ -257,15 +250,10 @@ NOT_WITHDRAWN = _compiled(
 )
 
 STATUSES = {
-    **dict.fromkeys(
-        ("open", "pending", "outstanding", "working", "live", "active", "unfilled", "waiting"), "open"
-    ),
+    **dict.fromkeys(("open", "pending", "outstanding", "working", "live", "active", "unfilled", "waiting"), "open"),
     **dict.fromkeys(("filled", "executed", "completed"), "filled"),
     **dict.fromkeys(("cancelled", "canceled"), "cancelled"),
-    **{
-        word: word
-        for word in ("declined", "rejected", "denied", "expired", "approved", "withdrawn", "submitted")
-    },
+    **{word: word for word in ("declined", "rejected", "denied", "expired", "approved", "withdrawn", "submitted")},
 }
 _STATUS = _any(*STATUSES)
 STATUS = re.compile(
@@ -332,7 +320,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.CASH,
         "",
         _compiled(
-            r"\b(?:cash|buying\spower|funds|afford|purchasing\spower|dry\spowder)\b"
+            r"\b(?:cash|buying\spower|funds|afford|purchasing\spower|left\sto\s(?:spend|invest)|dry\spowder)\b"
             r"|\b(?:account\s)?balance\b(?!\ssheet)",
             r"\bhow\smuch\s(?:money(?!\s(?:have|did|am)\s(?:i|we)\s(?:made?|los|earn))|can\si\s(?:spend"
             r"|invest))\b|\bmoney\s(?:can|is|left|available)\b|\bmy\smoney\b|\bmoney\sleft\b",
@@ -470,9 +458,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
     ),
 )
 
-TRADING_WORD = re.compile(
-    rf"\b(?:{BUY}|{SELL}|get\srid\sof|close|exit|purchase|cancel|withdraw)\b", re.IGNORECASE
-)
+TRADING_WORD = re.compile(rf"\b(?:{BUY}|{SELL}|get\srid\sof|close|exit|purchase|cancel|withdraw)\b", re.IGNORECASE)
 COURTESY = frozenset((Kind.GREETING, Kind.THANKS))
 ABOUT_A_COMPANY = frozenset((Kind.QUOTE, Kind.RESEARCH, Kind.NEWS, Kind.COMPARE))
 WITHOUT_PERIOD = frozenset((Kind.UNKNOWN, Kind.QUOTE, Kind.CASH, Kind.HELP, Kind.GREETING, Kind.THANKS))
@@ -481,6 +467,7 @@ ASKING = re.compile(r"\W*(?:should|shouldn't|why|what|when|how|did|didn't|is|can
 CHANGE = _compiled(r"\W*(?:please\s)?(?:ignore|disregard|forget|skip|change|modify|amend|edit|make)\b")
 WISH = _compiled(r"\b(?:i'd\slike|i\swould\slike|i\swant|i\swanna|i\sneed|(?:can|could|may)\si\shave)\s$")
 GONE = _compiled(r"\b(?:sold|gone|sell|selling|off|out|cancell?ed|less|fewer)\b")
+LIMIT_WORD = _compiled(r"\blimit\b")
 EACH = _compiled(r"\beach\b")
 NEW_THOUGHT = _compiled(r"[,;]|\b(?:but|instead)\b")
 MORE = _compiled(r"\b(?:some|more|my|position|shares|stock)\b")
@@ -519,7 +506,7 @@ class Part:
 
 
 def read(text: str) -> tuple[Intent, ...]:
-    """Everything wished for in the first 2,000 characters, in order; a single UNKNOWN when nothing is understood."""
+    """Everything wished for in the first 2,000 characters, in order; one UNKNOWN when there is nothing."""
     written = re.sub(r"[^\S\n]+", " ", text[:LONGEST_TEXT])
     whole = Part(text=written.translate(_SAFE), words=written)
     read_all = [intent for sentence in _sentences(whole) for intent in _read_sentence(sentence)]
@@ -582,7 +569,7 @@ def _joints(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _goes_on(text: str, intents: tuple[Intent, ...], joint: str) -> bool:
-    """Whether the next verb still belongs to this part: to its condition, its question, its report or its negation."""
+    """Whether the next verb still belongs to this part's condition, question, report or negation."""
     if OPEN_CONDITION.match(text.lstrip()) and intents[0].kind is not Kind.TRADE:
         return True
     if intents[0].kind in {Kind.TRADE, Kind.WITHDRAW} or not TRADING_WORD.search(text):
@@ -605,7 +592,7 @@ def _read_part(part: Part, *, orders: bool) -> tuple[Intent, ...]:
 
 
 def _is_unreadable_order(text: str) -> bool:
-    """Whether it orders something this desk cannot do, which must not pass for a question about the instrument."""
+    """Whether it orders something this desk cannot do; that is no question about the instrument."""
     verb = _verb(text)
     if verb is None or TENTATIVE.match(text) or NOT_AN_ORDER_WORD.search(text):
         return False
@@ -618,9 +605,7 @@ def _read_withdrawal(part: Part) -> Intent | None:
         return None
     symbols = _symbols(part.text)
     order_id = _order_id(part.text)
-    return Intent(
-        kind=Kind.WITHDRAW, words=part.said, symbol=symbols[0] if symbols else "", order_id=order_id
-    )
+    return Intent(kind=Kind.WITHDRAW, words=part.said, symbol=symbols[0] if symbols else "", order_id=order_id)
 
 
 def _is_withdrawn(match: re.Match[str]) -> bool:
@@ -628,9 +613,7 @@ def _is_withdrawn(match: re.Match[str]) -> bool:
     if NOT_WITHDRAWN.search(rest):
         return False
     if match["firm"]:
-        return bool(
-            WITHDRAWN_THING.search(rest) or WITHDRAW_ALL.match(rest) or UUID.search(rest) or _symbols(rest)
-        )
+        return bool(WITHDRAWN_THING.search(rest) or WITHDRAW_ALL.match(rest) or UUID.search(rest) or _symbols(rest))
     return bool(ORDER_THING.search(rest) or UUID.search(rest))
 
 
@@ -689,30 +672,38 @@ def _after_name(text: str, start: int) -> int:
 
 
 def _read_orders(part: Part) -> tuple[Intent, ...]:
-    """The orders of a part, one for each item; empty when it is no order or one that this desk cannot express."""
+    """The orders of a part, one for each item; empty when there are none or this desk cannot express them."""
     verb = _verb(part.text)
     if verb is None or IMPOSSIBLE.search(part.text):
         return ()
-    orders = tuple(
-        order for start, end in _items(part.text, verb.end) for order in _read_item(part, verb, start, end)
-    )
-    if any(order is None for order in orders):
-        return ()
-    read_orders = _distributed(tuple(order for order in orders if order is not None), part.text)
+    items = tuple(_items(part.text, verb.end))
+    read_orders = _distributed(_read_items(part, verb, items), part.text)
+    if any(not (order.symbol or order.company) for order in read_orders[1:]):
+        read_orders = _read_items(part, verb, ((verb.end, len(part.text)),))
     sized = all(order.quantity or order.amount_usd or order.fraction for order in read_orders)
     return () if TENTATIVE.match(part.text) and not sized else read_orders
 
 
+def _read_items(part: Part, verb: Verb, items: tuple[tuple[int, int], ...]) -> tuple[Intent, ...]:
+    """The orders of these stretches; empty when anything in one of them was not understood."""
+    orders = [order for start, end in items for order in _read_item(part, verb, start, end)]
+    understood = tuple(order for order in orders if order is not None)
+    return understood if len(understood) == len(orders) else ()
+
+
 def _distributed(orders: tuple[Intent, ...], text: str) -> tuple[Intent, ...]:
     """Gives the size said last to all: "buy Apple and Nvidia, 10 each"."""
-    *named, last = orders
-    if not named or last.symbol or last.company or not EACH.search(text):
+    if len(orders) < 2 or orders[-1].symbol or orders[-1].company or not EACH.search(text):
         return orders
+    *named, last = orders
     return tuple(replace(one, quantity=last.quantity, amount_usd=last.amount_usd) for one in named)
 
 
 def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
-    """The stretches "10 AAPL", "5 MSFT" and "3 Tesla" of a list; a comma or "and" inside a number or price is no joint."""
+    """The stretches "10 AAPL", "5 MSFT" and "3 Tesla" of a list.
+
+    A comma or "and" inside a number or price is no joint.
+    """
     numbers = [number.span() for number in amounts.NUMBER.finditer(text, start)]
     for joint in ITEM_JOINT.finditer(text, start):
         inside = any(first < joint.end() <= last and first <= joint.start() for first, last in numbers)
@@ -758,7 +749,7 @@ def _sized(found: Amounts, verb: Verb, tail: str) -> Amounts:
 
 
 def _is_doubtful(text: str, found: Amounts, verb: Verb) -> bool:
-    """Whether a stop, a condition or a number stays unread: such an order would be another than the one meant."""
+    """Whether a stop, a condition or a number stays unread: it would be another order than the one meant."""
     unread = OPEN_CONDITION.search(found.rest) or UNREAD_NUMBER.search(found.rest)
     return bool(unread) or amounts.has_number(found.rest) or amounts.is_stop(text, side=verb.side)
 
@@ -776,7 +767,7 @@ def _is_order(said: Amounts, verb: Verb, targets: tuple[tuple[str, str], ...], t
 
 
 def _order(part: Part, verb: Verb, found: Amounts, symbol: str, company: str) -> Intent:
-    is_limit = bool(found.limit_price) or bool(re.search(r"\blimit\b", part.text, re.IGNORECASE))
+    is_limit = bool(found.limit_price or LIMIT_WORD.search(part.text[: verb.end] + found.rest))
     return Intent(
         kind=Kind.TRADE,
         words=part.said,
@@ -810,9 +801,7 @@ def _targets(part: Part, rest: str, start: int, end: int) -> tuple[tuple[str, st
 
 def _is_other(text: str, phrase: tuple[int, int], named: Mention) -> bool:
     """Whether the phrase is another thing listed before the named instrument ("Snapple and Apple")."""
-    return phrase[1] <= named.start and bool(
-        re.search(r",|\b(?:and|or)\b|&", text[phrase[1] - 1 : named.start])
-    )
+    return phrase[1] <= named.start and bool(re.search(r",|\b(?:and|or)\b|&", text[phrase[1] - 1 : named.start]))
 
 
 def _chained(text: str, named: list[Mention]) -> tuple[tuple[str, str], ...]:
@@ -873,9 +862,7 @@ def _read_question(part: Part) -> Intent:
 def _kind(text: str, named: int) -> Kind | None:
     if CHANGE.match(text) or (NEGATION.search(text) and TRADING_WORD.search(text) and not ASKING.match(text)):
         return None
-    return next(
-        (kind for kind, need, pattern in QUESTIONS if named >= NEEDS[need] and pattern.search(text)), None
-    )
+    return next((kind for kind, need, pattern in QUESTIONS if named >= NEEDS[need] and pattern.search(text)), None)
 
 
 def _bare_name(text: str) -> str:

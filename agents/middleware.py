@@ -87,7 +87,7 @@ def release_connections() -> None:
             connection.close()
 
 
-def presentable(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+def presentable(messages: Sequence[AnyMessage]) -> list[Any]:
     """The newest messages that a provider accepts: from a person's on, every tool call with its answer."""
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     asked = {

@@ -159,6 +159,8 @@ def _missing(intent: Intent) -> str:
     """What has to be asked before an order can be proposed; empty when nothing is."""
     if intent.company:
         return f"I do not know {intent.company!r}. Please name the company or its ticker symbol; nothing was proposed."
+    if not intent.side:
+        return "Would you like to buy or to sell? Nothing was proposed yet."
     if not intent.symbol:
         return f"Which company would you like to {intent.side}? Nothing was proposed yet."
     if not intent.quantity and intent.fraction is None and intent.amount_usd is None:

@@ -100,9 +100,10 @@ def delete_thread(thread_id: uuid.UUID, *, by: User, at: datetime) -> None:
 def tell(*, order_id: uuid.UUID, **_: Any) -> None:
     """Add to an order's thread a message for each of its moves that it has not heard of. Called after the commit of a move."""
     order = Order.objects.filter(pk=order_id).first()
-    if order is None or not Thread.objects.filter(pk=order.thread_id).exists():
+    thread = Thread.objects.filter(pk=order.thread_id).first() if order and order.thread_id else None
+    if order is None or thread is None:
         return
-    Message.objects.bulk_create(_notices(order), ignore_conflicts=True)
+    Message.objects.bulk_create(_notices(order, thread), ignore_conflicts=True)
 
 
 def tell_late(*, since: datetime) -> int:
@@ -223,7 +224,7 @@ def _facts(thread: Thread) -> str:
     return "\n".join(["Orders of this conversation, newest first, from the books:", *lines])
 
 
-def _notices(order: Order) -> list[Message]:
+def _notices(order: Order, thread: Thread) -> list[Message]:
     history = [move for move in audit.history(order.pk) if move["to"]]
     approver = next((username(move["actor"]) for move in history if move["action"] == "order_approved"), "")
     price = f"${order.avg_px:,.2f}" if order.avg_px else "an unknown price"
@@ -235,7 +236,7 @@ def _notices(order: Order) -> list[Message]:
     }
     return [
         Message(
-            thread_id=order.thread_id,
+            thread=thread,
             role=Message.Role.NOTICE,
             content=TOLD[move["action"]].format(who=username(move["actor"]), why=move["reason"], **known),
             order_id=order.pk,

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 
 from agents.turn import Turn
 from nextrade.errors import Invalid, Missing, Unavailable
-from orders import instruments, queries, quotes, services
+from orders import instruments, queries, quotes, risk, services
 from orders.models import OPEN, Account, Execution, Order
 from orders.payload import plain
 from orders.services import Request
@@ -231,7 +231,7 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 def _why(check: dict[str, Any]) -> str:
-    meaning = services.risk.MEANING[services.risk.Code(check["code"])]
+    meaning = risk.MEANING[risk.Code(check["code"])]
     return f"{meaning} (allowed: {check['limit']}; this: {check['actual']})"
 
 

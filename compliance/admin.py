@@ -1,11 +1,258 @@
+"""The trail, which is only read, and the restricted list, whose every change is on the trail."""
+
+import json
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from compliance.models import ComplianceEvent, RestrictedSymbol
+from compliance import audit, projection
+from compliance.audit import Action
+from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol, Severity
 
-admin.site.register(ComplianceEvent, ModelAdmin)
-admin.site.register(RestrictedSymbol, ModelAdmin)
+TYPE_COLOURS = {
+    **dict.fromkeys(EventType, ""),
+    EventType.SAFETY_VIOLATION: "danger",
+    EventType.ALERT: "danger",
+    EventType.ORDER: "info",
+    EventType.APPROVAL: "primary",
+    EventType.EXECUTION: "success",
+    EventType.ACCESS: "warning",
+}
+SEVERITY_COLOURS = {**dict.fromkeys(Severity, ""), Severity.WARNING: "warning", Severity.ERROR: "danger", Severity.CRITICAL: "danger"}
+OUTCOME_COLOURS = {Outcome.SUCCESS: "success", Outcome.REFUSED: "warning", Outcome.FAILED: "danger"}
+ID_START = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]{0,28}")
+HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories of characters that do something to a text without being seen in it."""
 
 
-def may_see_trail(request):
-    return True
+def may_see_trail(request: HttpRequest) -> bool:
+    return request.user.has_perm("compliance.view_complianceevent")
+
+
+def legible(text: str) -> str:
+    """A stranger's text with nothing hidden: line ends stay, every other invisible character is spelled out."""
+    return "".join(_spelled(character) for character in text.replace("\r\n", "\n"))
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    """Nobody adds, changes or deletes here, whatever their rights; who may view may look."""
+
+    actions = ()
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Trail(ChangeList):  # type: ignore[misc]
+    """A page of events; the people in it are looked up at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        names = people(pid for event in self.result_list for pid in (event.actor_pid, event.subject_pid))
+        for event in self.result_list:
+            event.names = names
+
+
+def people(pids: Iterable[str]) -> dict[str, str]:
+    """User names by pseudonymous id, for those that are a user's; one query."""
+    keys = {pid.removeprefix("user:") for pid in pids if pid.startswith("user:")}
+    users = get_user_model().objects.filter(pk__in=[key for key in keys if key.isdigit()])
+    return {f"user:{pk}": name for pk, name in users.values_list("pk", "username")}
+
+
+@admin.register(ComplianceEvent)
+class ComplianceEventAdmin(ReadOnly):
+    list_display = ("time", "kind", "action", "actor", "person", "order", "result", "summary")
+    list_filter = ("type", "severity", "outcome", "action")
+    date_hierarchy = "ts_utc"
+    ordering = ("-id",)
+    sortable_by = ()
+    search_fields = ("actor_pid", "subject_pid", "order_id", "request_id", "action")
+    search_help_text = "User name, user:7, order, request or action"
+    list_per_page = 50
+    fieldsets = (
+        ("What happened", {"fields": ("time", "kind", "action", "gravity", "result")}),
+        ("Who", {"fields": ("actor", "person", "request_id")}),
+        ("About what", {"fields": ("order_page", "thread_id", "facts")}),
+        ("As it is stored", {"fields": ("event_uuid", "retention_class", "schema_v", "bytes_stored")}),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Trail]:
+        return Trail
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ComplianceEvent | None = None) -> list[str]:
+        return [field for _, options in self.fieldsets for field in options["fields"]]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ComplianceEvent], search_term: str
+    ) -> tuple[QuerySet[ComplianceEvent], bool]:
+        """Whole values, so that the indexes serve: a person by name or id, an order by its id or its start, and the rest."""
+        term = search_term.strip().replace("\x00", "")
+        return (queryset.filter(_about(term)) if term else queryset), False
+
+    @display(description="time (UTC)", ordering="id")  # type: ignore[untyped-decorator]
+    def time(self, event: ComplianceEvent) -> str:
+        return format_html('<span class="nx-mono nx-nowrap">{}</span>', f"{event.ts_utc:%Y-%m-%d %H:%M:%S}")
+
+    @display(description="type", label=TYPE_COLOURS)  # type: ignore[untyped-decorator]
+    def kind(self, event: ComplianceEvent) -> tuple[str, str]:
+        return event.type, event.type.replace("_", " ")
+
+    @display(description="severity", label=SEVERITY_COLOURS)  # type: ignore[untyped-decorator]
+    def gravity(self, event: ComplianceEvent) -> str:
+        return event.severity
+
+    @display(description="outcome", label=OUTCOME_COLOURS)  # type: ignore[untyped-decorator]
+    def result(self, event: ComplianceEvent) -> str:
+        return event.outcome
+
+    def actor(self, event: ComplianceEvent) -> str:
+        return _named(event.actor_pid, event)
+
+    def person(self, event: ComplianceEvent) -> str:
+        return _named(event.subject_pid, event)
+
+    @display(description="order")  # type: ignore[untyped-decorator]
+    def order(self, event: ComplianceEvent) -> str:
+        """Its short id, which leads to all events of that order."""
+        if event.order_id is None:
+            return "-"
+        url = reverse("admin:compliance_complianceevent_changelist")
+        return format_html('<a class="nx-link nx-mono" href="{}?q={}">{}</a>', url, event.order_id, str(event.order_id)[:8])
+
+    @display(description="order")  # type: ignore[untyped-decorator]
+    def order_page(self, event: ComplianceEvent) -> str:
+        if event.order_id is None:
+            return "-"
+        review = reverse("admin:orders_order_review", args=[event.order_id])
+        events = reverse("admin:compliance_complianceevent_changelist")
+        return format_html(
+            '<span class="nx-mono">{}</span> &nbsp; <a class="nx-link" href="{}">the order</a> &nbsp; '
+            '<a class="nx-link" href="{}?q={}">all its events</a>',
+            event.order_id,
+            review,
+            events,
+            event.order_id,
+        )
+
+    @display(description="details")  # type: ignore[untyped-decorator]
+    def summary(self, event: ComplianceEvent) -> str:
+        """The first facts, enough to know an event by."""
+        told = "; ".join(f"{key}: {_short(value)}" for key, value in event.details.items() if value not in ("", None, []))
+        text = projection.escape(told)
+        return format_html('<span class="nx-summary" x-ignore>{}</span>', text if len(text) < 110 else f"{text[:108]}…")
+
+    @display(description="details")  # type: ignore[untyped-decorator]
+    def facts(self, event: ComplianceEvent) -> str:
+        text = json.dumps(event.details, indent=2, ensure_ascii=False, default=str)
+        return format_html('<pre class="nx-pre" x-ignore>{}</pre>', legible(text))
+
+    @display(description="bytes")  # type: ignore[untyped-decorator]
+    def bytes_stored(self, event: ComplianceEvent) -> str:
+        text = bytes(event.canonical).decode(errors="backslashreplace")
+        return format_html('<pre class="nx-pre nx-wrap" x-ignore>{}</pre>', legible(text))
+
+
+class RestrictedSymbolForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = RestrictedSymbol
+        fields = ("symbol", "reason")
+        widgets = {"symbol": UnfoldAdminTextInputWidget(), "reason": UnfoldAdminTextInputWidget()}
+
+    def clean_symbol(self) -> str:
+        symbol = str(self.cleaned_data["symbol"]).strip().upper()
+        if not re.fullmatch(r"[A-Z][A-Z0-9.]*", symbol):
+            raise forms.ValidationError("A symbol is letters, digits and dots, such as AAPL or BRK.B.")
+        return symbol
+
+
+@admin.register(RestrictedSymbol)
+class RestrictedSymbolAdmin(ModelAdmin):  # type: ignore[misc]
+    """What is on the list is added or taken off, never rewritten: each of the two leaves its event."""
+
+    form = RestrictedSymbolForm
+    list_display = ("symbol", "reason", "added_at")
+    search_fields = ("symbol", "reason")
+    ordering = ("symbol",)
+
+    def has_change_permission(self, request: HttpRequest, obj: RestrictedSymbol | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: RestrictedSymbol, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        _record(Action.RESTRICTED_ADDED, obj, request)
+
+    def delete_model(self, request: HttpRequest, obj: RestrictedSymbol) -> None:
+        _record(Action.RESTRICTED_REMOVED, obj, request)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RestrictedSymbol]) -> None:
+        with transaction.atomic():
+            for row in queryset.select_for_update():
+                self.delete_model(request, row)
+
+
+def _record(action: Action, row: RestrictedSymbol, request: HttpRequest) -> None:
+    details = {"symbol": row.symbol, "reason": row.reason}
+    audit.record(action, actor=audit.person(request.user), at=timezone.now(), details=details)
+
+
+def _about(term: str) -> Q:
+    wanted = Q(actor_pid=term) | Q(subject_pid=term) | Q(request_id=term) | Q(action=term.lower().replace(" ", "_"))
+    for key in get_user_model().objects.filter(username__iexact=term).values_list("pk", flat=True):
+        pid = f"user:{key}"
+        wanted |= Q(actor_pid=pid) | Q(subject_pid=pid) | Q(on_behalf_of=pid)
+    if ID_START.fullmatch(term):
+        wanted |= _of_order(term)
+    return wanted
+
+
+def _of_order(term: str) -> Q:
+    try:
+        return Q(order_id=uuid.UUID(term))
+    except ValueError:
+        return Q(order_id__istartswith=term)
+
+
+def _named(pid: str, event: ComplianceEvent) -> str:
+    """ "bob (user:7)" for a user, the id itself for an agent or the system."""
+    if not pid:
+        return "-"
+    names = getattr(event, "names", None)
+    name = projection.name(pid) if names is None else names.get(pid, pid)
+    if name == pid:
+        return pid
+    return format_html('{} <span class="nx-faint nx-nowrap">{}</span>', name, pid)
+
+
+def _short(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _spelled(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in HIDDEN:
+        return character
+    return f"\\u{ord(character):04x}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,6 +12,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from compliance.models import ComplianceEvent, EventType
+
+
+class PersonRequest(Request):
+    """A request whose sender is known, as every view sees it that asks for authentication."""
+
+    user: User
 
 
 class MayReadTrail(BasePermission):
@@ -72,5 +78,5 @@ class EventList(ListAPIView[ComplianceEvent]):
 
 
 def _about(username: str) -> Q:
-    key = get_user_model().objects.filter(username=username).values_list("pk", flat=True).first()
+    key = User.objects.filter(username=username).values_list("pk", flat=True).first()
     return Q(subject_pid=f"user:{key}") | Q(actor_pid=f"user:{key}")

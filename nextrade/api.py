@@ -24,6 +24,7 @@ STATUS_OF: tuple[tuple[type[errors.NexTradeError], int], ...] = (
     (errors.Refused, 409),
     (errors.Unavailable, 503),
 )
+WRONG_CREDENTIALS = "wrong_credentials"
 COUNT = """
 INSERT INTO ops_ratewindow (key, started_s, count) VALUES (%s, %s, 1)
 ON CONFLICT (key) DO UPDATE SET
@@ -115,12 +116,14 @@ def _describe(error: Exception) -> tuple[int, str, str, Any] | None:
             return 403, "not_permitted", "you may not do this", None
         case RequestDataTooBig():
             return 413, "too_large", "the request is too large", None
+        case exceptions.AuthenticationFailed() if error.get_codes() == WRONG_CREDENTIALS:
+            return 401, WRONG_CREDENTIALS, str(error.detail), None
         case exceptions.AuthenticationFailed() | exceptions.NotAuthenticated():
             return 401, "invalid_token", "Invalid token", None
         case exceptions.ValidationError():
             return 422, "validation_error", "some fields are not as they must be", error.detail
         case exceptions.APIException():
-            return error.status_code, error.get_codes() if isinstance(error.get_codes(), str) else "error", str(error.detail), None
+            return error.status_code, error.default_code, str(error.detail), None
     return None
 
 

@@ -17,8 +17,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from compliance import audit
+from compliance.api import PersonRequest
 from compliance.audit import Action
 from compliance.models import Outcome
+from nextrade.api import WRONG_CREDENTIALS
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
@@ -42,7 +44,7 @@ class ObtainToken(APIView):
         given.is_valid(raise_exception=True)
         user = authenticate(request, **given.validated_data)
         if user is None:
-            raise AuthenticationFailed("wrong user name or password", code="wrong_credentials")
+            raise AuthenticationFailed("wrong user name or password", code=WRONG_CREDENTIALS)
         with transaction.atomic():
             row, token = get_token_model().objects.create(user=user)
             audit.record(Action.LOGIN, actor=audit.person(user), at=timezone.now(), details={"door": "api"})
@@ -56,7 +58,7 @@ class Logout(APIView):
     """End the token that this request came with."""
 
     @extend_schema(request=None, responses={204: None})
-    def post(self, request: Request) -> Response:
+    def post(self, request: PersonRequest) -> Response:
         with transaction.atomic():
             request.auth.delete()
             audit.record(Action.LOGOUT, actor=audit.person(request.user), at=timezone.now(), details={"door": "api"})

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from nextrade.errors import NexTradeError, Unavailable
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def log_execution_time(function: Callable[P, T]) -> Callable[P, T]:
-    """Log how long a call took, in seconds by the monotonic clock, whether it returned or raised."""
+    """Log how long a call took, in seconds by the monotonic clock, whether it returned or raised; a refusal is no error of ours."""
     log = logging.getLogger(function.__module__)
 
     @functools.wraps(function)
@@ -19,8 +21,10 @@ def log_execution_time(function: Callable[P, T]) -> Callable[P, T]:
         start = time.monotonic()
         try:
             result = function(*args, **kwargs)
-        except BaseException:
-            log.error("Function %s failed after %.2fs", function.__name__, time.monotonic() - start)
+        except BaseException as error:
+            is_refusal = isinstance(error, NexTradeError) and not isinstance(error, Unavailable)
+            level = logging.WARNING if is_refusal else logging.ERROR
+            log.log(level, "Function %s failed after %.2fs", function.__name__, time.monotonic() - start)
             raise
         log.info("Function %s completed in %.2fs", function.__name__, time.monotonic() - start)
         return result

@@ -117,6 +117,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "nextrade" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -237,6 +238,8 @@ UNFOLD = {
     "SITE_SYMBOL": "candlestick_chart",
     "ENVIRONMENT": "nextrade.ops.admin.environment",
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,
+    "STYLES": ["nextrade.ops.admin.stylesheet"],
     "SIDEBAR": {
         "show_search": False,
         "navigation": [
@@ -248,19 +251,32 @@ UNFOLD = {
                         "icon": "order_approve",
                         "link": reverse_lazy("admin:orders_order_changelist"),
                         "badge": "orders.admin.waiting",
+                        "badge_variant": "primary",
                         "permission": "orders.admin.may_see_orders",
                     },
                     {
                         "title": "Executions",
                         "icon": "receipt_long",
                         "link": reverse_lazy("admin:orders_execution_changelist"),
-                        "permission": "orders.admin.may_see_orders",
+                        "permission": lambda request: request.user.has_perm("orders.view_execution"),
                     },
                     {
                         "title": "Accounts",
                         "icon": "account_balance_wallet",
                         "link": reverse_lazy("admin:orders_account_changelist"),
-                        "permission": "orders.admin.may_see_orders",
+                        "permission": lambda request: request.user.has_perm("orders.view_account"),
+                    },
+                    {
+                        "title": "Limits",
+                        "icon": "tune",
+                        "link": reverse_lazy("admin:orders_limits_changelist"),
+                        "permission": lambda request: request.user.has_perm("orders.view_limits"),
+                    },
+                    {
+                        "title": "Trading halts",
+                        "icon": "front_hand",
+                        "link": reverse_lazy("admin:orders_tradinghalt_changelist"),
+                        "permission": lambda request: request.user.has_perm("orders.view_tradinghalt"),
                     },
                 ],
             },
@@ -277,7 +293,54 @@ UNFOLD = {
                         "title": "Restricted symbols",
                         "icon": "block",
                         "link": reverse_lazy("admin:compliance_restrictedsymbol_changelist"),
-                        "permission": "compliance.admin.may_see_trail",
+                        "permission": lambda request: request.user.has_perm("compliance.view_restrictedsymbol"),
+                    },
+                ],
+            },
+            {
+                "title": "Operations",
+                "items": [
+                    {
+                        "title": "Health",
+                        "icon": "monitor_heart",
+                        "link": reverse_lazy("ht"),
+                        "permission": lambda request: request.user.has_perm("django_q.view_schedule"),
+                    },
+                    {
+                        "title": "Schedules",
+                        "icon": "schedule",
+                        "link": reverse_lazy("admin:django_q_schedule_changelist"),
+                        "permission": lambda request: request.user.has_perm("django_q.view_schedule"),
+                    },
+                    {
+                        "title": "Tasks done",
+                        "icon": "task_alt",
+                        "link": reverse_lazy("admin:django_q_success_changelist"),
+                        "permission": lambda request: request.user.has_perm("django_q.view_success"),
+                    },
+                    {
+                        "title": "Tasks failed",
+                        "icon": "error",
+                        "link": reverse_lazy("admin:django_q_failure_changelist"),
+                        "permission": lambda request: request.user.has_perm("django_q.view_failure"),
+                    },
+                    {
+                        "title": "Tasks queued",
+                        "icon": "pending_actions",
+                        "link": reverse_lazy("admin:django_q_ormq_changelist"),
+                        "permission": lambda request: request.user.has_perm("django_q.view_ormq"),
+                    },
+                    {
+                        "title": "Users",
+                        "icon": "group",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "permission": lambda request: request.user.has_perm("auth.view_user"),
+                    },
+                    {
+                        "title": "API tokens",
+                        "icon": "key",
+                        "link": reverse_lazy("admin:knox_authtoken_changelist"),
+                        "permission": lambda request: request.user.has_perm("knox.view_authtoken"),
                     },
                 ],
             },

@@ -1,15 +1,15 @@
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from agents.api import Chat
-from nextrade import auth
+from nextrade import auth, pages
 from nextrade.ops.health import HealthJson, HealthPage
 from nextrade.ops.metrics import metrics
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("auth/token/", auth.ObtainToken.as_view(), name="auth-token"),
     path("auth/logout/", auth.Logout.as_view(), name="auth-logout"),
     path("", include("agents.urls")),
@@ -18,6 +18,12 @@ api = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]
+
+
+handler400 = pages.bad_request
+handler403 = pages.not_permitted
+handler404 = pages.not_found
+handler500 = pages.server_error
 
 
 def alive(request: HttpRequest) -> HttpResponse:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from compliance import audit
+from compliance.api import PersonRequest
 from orders import queries, services
 from orders.models import Account, Execution, Order, Status
 from orders.serializers import (
@@ -41,6 +42,7 @@ def visible(user: User) -> QuerySet[Order]:
 class OrderList(ListAPIView[Order]):
     """Your orders, newest first; everybody's for approvers and compliance."""
 
+    request: PersonRequest
     serializer_class = OrderRowSerializer
     ordering = ("-created_at", "-id")
 
@@ -56,6 +58,7 @@ class OrderList(ListAPIView[Order]):
 class OrderDetail(RetrieveAPIView[Order]):
     """One order with its checks, approval, executions and history."""
 
+    request: PersonRequest
     serializer_class = OrderSerializer
 
     def get_queryset(self) -> QuerySet[Order]:
@@ -66,7 +69,7 @@ class OrderCancel(APIView):
     """Take an order back: at once before it is sent, by asking the broker after."""
 
     @extend_schema(request=None, responses=OrderSerializer)
-    def post(self, request: Request, pk: UUID) -> Response:
+    def post(self, request: PersonRequest, pk: UUID) -> Response:
         services.cancel(pk, owner=request.user, by=audit.person(request.user), at=timezone.now())
         return Response(OrderSerializer(Order.objects.get(pk=pk)).data)
 
@@ -88,7 +91,7 @@ class ApprovalDecision(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(request=DecisionSerializer, responses=OrderSerializer)
-    def post(self, request: Request, order_id: UUID) -> Response:
+    def post(self, request: PersonRequest, order_id: UUID) -> Response:
         wanted = DecisionSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         decide = services.approve if wanted.validated_data["decision"] == "approve" else services.decline
@@ -107,7 +110,7 @@ class PortfolioView(APIView):
     """Your cash and positions, which follow from executions alone."""
 
     @extend_schema(responses=PortfolioSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: PersonRequest) -> Response:
         account = get_object_or_404(Account, owner=request.user)
         return Response(PortfolioSerializer(queries.portfolio(account, at=timezone.now())).data)
 
@@ -115,6 +118,7 @@ class PortfolioView(APIView):
 class ExecutionList(ListAPIView[Execution]):
     """Your fills, newest first."""
 
+    request: PersonRequest
     serializer_class = ExecutionSerializer
     ordering = ("-executed_at", "-id")
 

@@ -1,7 +1,7 @@
 """The instruments this desk may name, and how people name them.
 
-Context: an order must never be for another company than the one the person wrote. Choice: a closed list and whole
-names, no fuzzy matching. Cost: a misspelt company is asked for again.
+Context: an order must never be for another company than the one the person wrote. Choice: a closed list and
+whole names, no fuzzy matching. Cost: a misspelt company is asked for again.
 """
 
 import csv
@@ -61,9 +61,7 @@ BEFORE_TICKER = re.compile(
     re.IGNORECASE,
 )
 AFTER_TICKER = re.compile(r"\s+(?:shares?|stocks?|positions?|holdings?|orders?)\b", re.IGNORECASE)
-BETWEEN_TICKERS = re.compile(
-    r"(?:\s*[,/&]\s*|\s*,?\s+(?:and|or|vs\.?|versus|with|against)\s+)$", re.IGNORECASE
-)
+BETWEEN_TICKERS = re.compile(r"(?:\s*[,/&]\s*|\s*,?\s+(?:and|or|vs\.?|versus|with|against)\s+)$", re.IGNORECASE)
 COMPANY_SUFFIX = re.compile(
     r",?\s(?:inc|incorporated|corp|corporation|company|co|ltd|plc|stock|shares)\.?$", re.IGNORECASE
 )
@@ -125,8 +123,9 @@ _BY_NAME: Mapping[str, Instrument] = MappingProxyType(dict(_names()))
 
 
 def find(symbol: str) -> Instrument | None:
-    """The instrument with exactly this ticker, in any case; BRK-B and BRK/B are BRK.B and one leading $ is allowed.
+    """The instrument with exactly this ticker, in any case, with or without one leading $.
 
+    BRK-B and BRK/B are BRK.B.
     Letters outside ASCII never match, so a look-alike ticker is nobody's.
     """
     if not symbol.isascii():
@@ -136,7 +135,7 @@ def find(symbol: str) -> Instrument | None:
 
 
 def resolve(company: str) -> Instrument | None:
-    """The instrument which this whole text names, by ticker, name or alias; None when it names none exactly."""
+    """The instrument which this whole text names, by ticker, name or alias; else None."""
     name = _plain(company)
     return find(company) or _BY_NAME.get(name) or _BY_NAME.get(COMPANY_SUFFIX.sub("", name))
 
@@ -162,8 +161,8 @@ _FINDER = _finder()
 def mentions(text: str) -> tuple[Mention, ...]:
     """Every instrument named in the text, in order, the longest name first, whole words only.
 
-    Tickers that are also words need upper case or a $; one-letter tickers need a $ or a place where only a ticker
-    fits ("10 shares of F").
+    Tickers that are also words need upper case or a $; one-letter tickers need a $ or a place where only a
+    ticker fits ("10 shares of F").
     """
     found: list[Mention] = []
     shouting = text.isupper()
@@ -174,9 +173,7 @@ def mentions(text: str) -> tuple[Mention, ...]:
     return tuple(found)
 
 
-def _named_by(
-    match: re.Match[str], text: str, *, shouting: bool, previous_end: int | None
-) -> Instrument | None:
+def _named_by(match: re.Match[str], text: str, *, shouting: bool, previous_end: int | None) -> Instrument | None:
     name = _plain(match["name"])
     if name in _BY_NAME:
         return _BY_NAME[name]

@@ -9,7 +9,7 @@ from django.db.models import DecimalField, ExpressionWrapper, F, Q, QuerySet, Su
 
 from compliance import policy
 from nextrade.errors import Unavailable
-from orders import instruments, quotes, risk
+from orders import instruments, payload, quotes, risk
 from orders.models import COMMITTED, OPEN, Account, Limits, Order, Position, Side, Status, TradingHalt
 from orders.quotes.base import Quote, QuoteMissing
 
@@ -144,3 +144,64 @@ def _twin(order: Order, others: "QuerySet[Order]", window: timedelta) -> str:
     )
     found = twin.exclude(status__in=DEAD).values_list("pk", flat=True).first()
     return str(found) if found else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What a second person weighs, as it is at one moment. Amounts in USD; None where it takes a price that nobody has.
+
+    checks: the approval's, run for this viewer. drift_pct: of the quote since the proposal. free_*: cash that no other open
+    order is reckoned to need. *_after: if the whole order were filled at the price it is reckoned at.
+    """
+
+    checks: tuple[risk.Check, ...]
+    quote: Quote | None
+    drift_pct: Decimal | None
+    change: Decimal
+    held: Decimal
+    held_after: Decimal
+    flow_usd: Decimal | None
+    cash_usd: Decimal
+    cash_after_usd: Decimal | None
+    free_usd: Decimal
+    free_after_usd: Decimal | None
+
+    @property
+    def denials(self) -> tuple[risk.Check, ...]:
+        return risk.failed(self.checks)
+
+
+def review(order: Order, *, checker_id: int, at: datetime) -> Review:
+    """One order as its approval would find it now, without a lock: to be looked at, and asked again by `services.approve`."""
+    account = Account.objects.select_related("owner").get(pk=order.account_id)
+    seen = quote(order.symbol, at=at)
+    known = facts(
+        order,
+        account,
+        seen=seen,
+        at=at,
+        checker_id=checker_id,
+        expires_at=order.expires_at,
+        stored_sha256=order.payload_sha256,
+        actual_sha256=payload.sha256(order),
+    )
+    wanted = proposal(order)
+    is_priced = order.limit_price is not None or seen is not None
+    sign = 1 if order.side == Side.BUY else -1
+    flow = -sign * risk.notional(wanted, known) if is_priced else None
+    held = known.held or Decimal(0)
+    free = account.cash_usd - (known.committed_usd or 0) - (known.waiting_usd or 0)
+    then = order.quote_usd
+    return Review(
+        checks=risk.assess(wanted, known, phase=risk.Phase.APPROVAL),
+        quote=seen,
+        drift_pct=(seen.price_usd / then - 1) * 100 if seen and then else None,
+        change=sign * order.quantity,
+        held=held,
+        held_after=held + sign * order.quantity,
+        flow_usd=flow,
+        cash_usd=account.cash_usd,
+        cash_after_usd=None if flow is None else account.cash_usd + flow,
+        free_usd=free,
+        free_after_usd=None if flow is None else free + flow,
+    )

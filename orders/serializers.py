@@ -130,7 +130,7 @@ class OrderSerializer(OrderRowSerializer):
 
     @extend_schema_field(HistorySerializer(many=True))
     def get_history(self, order: Order) -> Any:
-        return HistorySerializer(audit.history(order.pk), many=True).data
+        return [HistorySerializer(move).data for move in audit.history(order.pk)]
 
 
 class OrderCardSerializer(serializers.ModelSerializer[Order]):
@@ -183,7 +183,7 @@ class PositionSerializer(serializers.Serializer[Any]):
     market_value = Amount(source="market_value_usd", allow_null=True)
     unrealized_pnl = Amount(source="unrealized_pnl_usd", allow_null=True)
     realized_pnl = Amount(source="realized_pnl_usd")
-    source = serializers.CharField(source="quote.source", allow_null=True, default=None)
+    source = serializers.CharField(source="quote.source", allow_null=True, default=None)  # type: ignore[assignment]
     as_of = Moment(source="quote.as_of", allow_null=True, default=None)
 
 

@@ -268,8 +268,8 @@ def record(order_id: uuid.UUID, report: Report, *, at: datetime) -> Order:
         }
         executions = list(order.executions.all())
         if executions:
-            quantity = sum(execution.quantity for execution in executions)
-            paid = sum(execution.quantity * execution.price_usd for execution in executions)
+            quantity = sum((execution.quantity for execution in executions), Decimal(0))
+            paid = sum((execution.quantity * execution.price_usd for execution in executions), Decimal(0))
             changes |= {"cum_qty": quantity, "avg_px": (paid / quantity).quantize(Decimal("0.000001"))}
         details = {"broker": settings.BROKER, "exec_ids": [fill.exec_id for fill in fills]}
         details |= {"fills": [f"{payload.plain(fill.quantity)} at {payload.plain(fill.price_usd)}" for fill in fills]}

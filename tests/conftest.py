@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import TransactionTestCase
 
+from agents import memory
 from compliance import triggers
 from orders import services
 from orders.models import Account, Limits
@@ -95,3 +97,11 @@ def make_limits(**changes: Any) -> Limits:
         "set_at": NOON,
     }
     return Limits.objects.create(**{**wanted, **changes})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_is_closed(django_db_setup: None) -> Iterator[None]:
+    """The supervisor's connections, which the test database could not be dropped under."""
+    yield
+    if memory.checkpointer.cache_info().currsize and not settings.SQLITE:
+        memory.checkpointer().conn.close()  # type: ignore[attr-defined]

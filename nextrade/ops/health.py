@@ -114,7 +114,7 @@ class HealthPage(HealthCheckView):
 
     async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            response = await super().get(request, *args, **kwargs)
+            response: HttpResponse = await super().get(request, *args, **kwargs)
         except ValueError:  # an Accept header that is none
             response = self.render_to_response_json()
         response.headers["Cache-Control"] = "no-store"

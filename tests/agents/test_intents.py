@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.amounts import words
 from agents.intents import Intent, Kind, read
 
 UTTERANCES = [
-    json.loads(line)
-    for line in Path(__file__).with_name("utterances.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line) for line in Path(__file__).with_name("utterances.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 PASS_MARK = Decimal("0.95")
 
@@ -152,6 +152,20 @@ def test_only_each_gives_the_second_instrument_a_quantity() -> None:
     assert [intent.quantity for intent in read("buy Apple and Microsoft, 10 each")] == ["10", "10"]
 
 
+def test_a_comma_before_the_number_does_not_make_two_orders() -> None:
+    intent = only("Purchase Visa, 7 shares, limit 300, good til cancelled")
+    assert (intent.symbol, intent.quantity, intent.limit_price, intent.time_in_force) == (
+        "V",
+        "7",
+        "300",
+        "gtc",
+    )
+
+
+def test_a_limit_belongs_to_its_own_item() -> None:
+    assert [intent.order_type for intent in read("buy 10 AAPL limit 180 and 5 MSFT")] == ["limit", "market"]
+
+
 def test_orders_keep_the_words_they_were_read_from() -> None:
     assert [intent.words for intent in read("Please buy 10 Apple and SELL 5 Microsoft")] == [
         "Please buy 10 Apple",
@@ -159,9 +173,7 @@ def test_orders_keep_the_words_they_were_read_from() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "text", ["close the window", "close", "get me a coffee", "take it easy", "add a note", ""]
-)
+@pytest.mark.parametrize("text", ["close the window", "close", "get me a coffee", "take it easy", "add a note", ""])
 def test_small_talk_is_no_order(text: str) -> None:
     assert kinds(text) == [Kind.UNKNOWN]
 
@@ -219,9 +231,11 @@ def test_a_hostile_text_is_read_quickly(text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    "buy sell 10 -5 1e308 half all a third of my Apple MSFT $500 $ % at limit 180 if it drops to and or , . ? don't"
-    " cancel order dozen couple hundred thousand k each gtc Snapple not instead last 30 days one two point 1/0 1/2"
-    " \u0391APL \u017fix \u212a \u0130 invest in dollars worth no more than minus".split()
+    words(
+        "buy sell 10 -5 1e308 half all a third of my Apple MSFT $500 $ % at limit 180 if it drops to and or , . ? don't"
+        " cancel order dozen couple hundred thousand k each gtc Snapple not instead last 30 days one two point 1/0 1/2"
+        " \u0391APL \u017fix \u212a \u0130 invest in dollars worth no more than minus"
+    )
 )
 
 

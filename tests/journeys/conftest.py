@@ -45,7 +45,9 @@ class Product:
 
     def manage(self, *args: str) -> str:
         command = [sys.executable, "manage.py", *args]
-        return subprocess.run(command, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, cwd=ROOT, env=self.env, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def start(self, name: str) -> None:
         commands = {

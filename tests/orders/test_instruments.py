@@ -79,9 +79,7 @@ def test_a_company_is_resolved_by_its_whole_name(company: str, symbol: str) -> N
     assert resolve(company) is ALL[symbol]
 
 
-@pytest.mark.parametrize(
-    "company", ["Snapple", "metal", "apple pie", "Pineapple", "Johnson", "ni\u212ae", "App"]
-)
+@pytest.mark.parametrize("company", ["Snapple", "metal", "apple pie", "Pineapple", "Johnson", "ni\u212ae", "App"])
 def test_a_similar_name_is_another_company(company: str) -> None:
     assert resolve(company) is None
     assert named(f"buy 10 {company}") == []

@@ -5,12 +5,12 @@ main process leaves the others working. Choice: the cluster is a process group o
 only as long as its heartbeat comes through. Cost: one more process; whoever runs this command restarts it when it ends.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -76,24 +76,12 @@ def _last_beat() -> Any:
 
 
 def _end(cluster: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the group, kindly first: its main process finishes the tasks it has."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(cluster.pid, number)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + GRACE_S
-        while time.monotonic() < deadline and _is_group_alive(cluster):
-            time.sleep(0.1)
-
-
-def _is_group_alive(cluster: subprocess.Popen[bytes]) -> bool:
-    cluster.poll()
-    try:
-        os.killpg(cluster.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Let the main process finish the tasks it has, then end whatever is left of its group."""
+    cluster.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        cluster.wait(timeout=GRACE_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(cluster.pid, signal.SIGKILL)
 
 
 def _die_with_parent() -> None:

@@ -1,0 +1,162 @@
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+
+from orders import brokers, services
+from orders.models import Account, Execution, Order, Outbox, PaperOrder, Position, Status
+from tests.conftest import NOON
+from tests.fakes import FaultyBroker
+from tests.orders.conftest import Propose
+
+pytestmark = pytest.mark.django_db
+LATER = NOON + timedelta(seconds=31)
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch) -> FaultyBroker:
+    broker = FaultyBroker()
+    monkeypatch.setattr(brokers, "BROKERS", {"paper": broker})
+    return broker
+
+
+def status(order: Order) -> str:
+    return Order.objects.get(pk=order.pk).status
+
+
+def submit(order: Order, at=NOON) -> None:  # type: ignore[no-untyped-def]
+    services.execute(order.pk, Outbox.Kind.SUBMIT, at=at)
+
+
+def test_an_approved_order_is_filled_once_and_the_books_follow(approved: Order, account: Account) -> None:
+    submit(approved)
+    submit(approved)
+    order = Order.objects.get(pk=approved.pk)
+    fill = Execution.objects.get(order=order)
+    assert (order.status, order.cum_qty, order.avg_px) == (Status.FILLED, Decimal(10), fill.price_usd)
+    account.refresh_from_db()
+    assert account.cash_usd == Decimal(100_000) - 10 * fill.price_usd
+    assert Position.objects.get(account=account, symbol="AAPL").quantity == 10
+
+
+def test_nothing_is_sent_without_an_approval_row(propose: Propose) -> None:
+    order = propose()
+    Order.objects.filter(pk=order.pk).update(status=Status.APPROVED)
+    Outbox.objects.create(kind=Outbox.Kind.SUBMIT, order=order, created_at=NOON)
+    submit(order)
+    assert status(order) == Status.DENIED
+    assert not PaperOrder.objects.exists()
+
+
+def test_an_order_changed_after_its_approval_is_not_sent(approved: Order) -> None:
+    Order.objects.filter(pk=approved.pk).update(quantity=Decimal(11))
+    submit(approved)
+    order = Order.objects.get(pk=approved.pk)
+    assert order.status == Status.DENIED
+    assert "PAYLOAD_HASH_MISMATCH" in {check["code"] for check in order.checks if not check["passed"]}
+    assert not PaperOrder.objects.exists()
+
+
+def test_an_approval_that_is_too_old_is_not_sent(approved: Order) -> None:
+    submit(approved, NOON + timedelta(seconds=1801))
+    assert status(approved) == Status.DENIED
+
+
+def test_a_halt_between_approval_and_sending_stops_the_order(approved: Order) -> None:
+    services.halt(reason="now", by="system:test", at=NOON)
+    submit(approved)
+    assert status(approved) == Status.DENIED
+    assert not PaperOrder.objects.exists()
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+def test_a_lost_answer_leaves_the_order_in_doubt_and_the_broker_is_asked_before_anything_is_sent_again(
+    approved: Order, line: FaultyBroker, fault: str
+) -> None:
+    line.faults = [fault]
+    submit(approved)
+    doubtful = Order.objects.get(pk=approved.pk)
+    assert (doubtful.status, doubtful.in_doubt) == (Status.PENDING_NEW, True)
+    services.reconcile(at=NOON + timedelta(seconds=5))
+    assert status(approved) == Status.PENDING_NEW, "the lease holds"
+    services.reconcile(at=LATER)
+    order = Order.objects.get(pk=approved.pk)
+    assert (order.status, order.in_doubt) == (Status.FILLED, False)
+    assert len(line.submitted) == (2 if fault == "before" else 1)
+    assert set(line.submitted) == {approved.client_order_id}
+    assert Execution.objects.count() == PaperOrder.objects.count() == 1
+
+
+def test_a_worker_that_dies_before_sending_is_followed_by_one_that_sends_once(approved: Order, line: FaultyBroker) -> None:
+    assert services._claim(approved.pk, Outbox.Kind.SUBMIT, at=NOON) is not None
+    assert services._ready(approved.pk, at=NOON) is not None
+    submit(approved)
+    assert status(approved) == Status.PENDING_NEW
+    services.reconcile(at=LATER)
+    assert status(approved) == Status.FILLED
+    assert len(line.submitted) == 1
+
+
+def test_a_broker_that_is_down_is_no_reason_to_forget(propose: Propose, bob: User, line: FaultyBroker) -> None:
+    order = propose(order_type="limit", limit_price="1")
+    services.approve(order.pk, by=bob, version=order.version, at=NOON)
+    submit(order)
+    assert status(order) == Status.NEW
+    line.is_down = True
+    assert services.reconcile(at=LATER) == 0
+    assert status(order) == Status.NEW
+
+
+def test_a_limit_order_rests_until_the_price_is_there(propose: Propose, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = propose(order_type="limit", limit_price="100")
+    services.approve(order.pk, by=bob, version=order.version, at=NOON)
+    submit(order)
+    assert status(order) == Status.NEW
+    services.reconcile(at=LATER)
+    assert status(order) == Status.NEW
+    monkeypatch.setattr("orders.quotes.simulated._price", lambda symbol, at: Decimal(99))
+    services.reconcile(at=LATER)
+    assert status(order) == Status.FILLED
+    assert Execution.objects.get().price_usd == 99
+
+
+def test_a_resting_order_is_canceled_at_the_broker(propose: Propose, ann: User, bob: User) -> None:
+    order = propose(order_type="limit", limit_price="100")
+    services.approve(order.pk, by=bob, version=order.version, at=NOON)
+    submit(order)
+    assert services.cancel(order.pk, owner=ann, by=f"user:{ann.pk}", at=NOON).status == Status.PENDING_CANCEL
+    services.execute(order.pk, Outbox.Kind.CANCEL, at=NOON)
+    assert status(order) == Status.CANCELED
+    assert PaperOrder.objects.get().status == "canceled"
+
+
+def test_an_order_withdrawn_after_its_approval_is_not_sent(approved: Order, ann: User) -> None:
+    services.cancel(approved.pk, owner=ann, by=f"user:{ann.pk}", at=NOON)
+    submit(approved)
+    assert status(approved) == Status.WITHDRAWN
+    assert not PaperOrder.objects.exists()
+
+
+def test_a_cancel_while_the_order_is_in_doubt_settles_it(approved: Order, ann: User, line: FaultyBroker) -> None:
+    line.faults = ["before"]
+    submit(approved)
+    services.cancel(approved.pk, owner=ann, by=f"user:{ann.pk}", at=NOON)
+    services.execute(approved.pk, Outbox.Kind.CANCEL, at=NOON)
+    assert status(approved) == Status.PENDING_CANCEL, "it may still be on its way"
+    services.reconcile(at=NOON + timedelta(seconds=62))
+    services.reconcile(at=NOON + timedelta(seconds=124))
+    assert status(approved) == Status.CANCELED
+    assert not PaperOrder.objects.exists()
+
+
+def test_selling_realises_the_gain_over_average_cost(propose: Propose, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    for side, quantity, price in (("buy", "10", 100), ("buy", "10", 200), ("sell", "5", 180)):
+        monkeypatch.setattr("orders.quotes.simulated._price", lambda symbol, at, price=price: Decimal(price))
+        order = propose(side=side, quantity=quantity, at=NOON + timedelta(minutes=price))
+        at = NOON + timedelta(minutes=price)
+        services.approve(order.pk, by=bob, version=order.version, at=at)
+        submit(order, at)
+        assert status(order) == Status.FILLED
+    position = Position.objects.get()
+    assert (position.quantity, position.avg_cost_usd, position.realized_pnl_usd) == (15, 150, 150)
