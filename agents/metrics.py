@@ -46,5 +46,7 @@ def outcome(error: BaseException) -> str:
     """ "rejected" for what the caller did wrong, "error" for what we did."""
     if isinstance(error, Unavailable):
         return "error"
-    refused = isinstance(error, NexTradeError | Http404) or (isinstance(error, APIException) and error.status_code < 500)
+    refused = isinstance(error, NexTradeError | Http404) or (
+        isinstance(error, APIException) and error.status_code < 500
+    )
     return "rejected" if refused else "error"

@@ -53,14 +53,17 @@ class Desk(AgentMiddleware[Any, Turn]):
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
-        """Tell the model of a refusal as the tool's result. Tools run in threads of their own, which end without connections."""
+        """Tell the model of a refusal as the tool's result. Tools run in threads of their own, which end without
+        connections."""
         try:
             return handler(request)
         except ModelUnavailable:
             raise
         except NexTradeError as error:
             content = json.dumps({"error": error.reason, "message": error.message})
-            return ToolMessage(content, tool_call_id=request.tool_call["id"], name=request.tool_call["name"], status="error")
+            return ToolMessage(
+                content, tool_call_id=request.tool_call["id"], name=request.tool_call["name"], status="error"
+            )
         finally:
             release_connections()
 

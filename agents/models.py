@@ -40,7 +40,9 @@ class Message(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["thread", "order_id", "order_version"], name="agents_message_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=["thread", "order_id", "order_version"], name="agents_message_once"),
+        )
         indexes = (models.Index(fields=["thread", "id"], name="agents_message_thread"),)
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
 """The embedded model: no network, no learning, rules alone. It speaks the same tool calls as a language model.
 
-Which part it plays follows from the tools it is given. A handler is written as if tools answered at once: `ask` gives the
-result if this turn's messages hold it, and otherwise notes the call and leaves; the model then makes the noted calls and is
-asked again. Named `offline-rules` wherever a model is named.
+Which part it plays follows from the tools it is given. A handler is written as if tools answered at once: `ask` gives
+the result if this turn's messages hold it, and otherwise notes the call and leaves; the model then makes the noted
+calls and is asked again. Named `offline-rules` wherever a model is named.
 """
 
 import json
@@ -28,14 +28,14 @@ FACT = re.compile(r"^- (?P<id>[0-9a-f-]{36}) (?P<side>\w+) \S+ (?P<symbol>\S+) [
 UNSENT = ("pending_approval", "approved", "pending_new", "new", "partially_filled")
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
-CAPABILITIES = """I can:
+CAPABILITIES = r"""I can:
 - propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT limit 400"
 - take an order back: "cancel that order"
 - look things up: "AAPL?", "research Nvidia", "compare Apple and Microsoft", "how did Tesla do this month"
 - tell you what you have: "what do I hold", "how much cash do I have", "my orders", "my fills"
 
-Every order waits for a second person's approval before it is sent. I am NexTrade's built-in rule-based assistant (offline-rules), \
-not a language model, so plain wording works best."""
+Every order waits for a second person's approval before it is sent. I am NexTrade's built-in rule-based assistant
+(offline-rules), \ not a language model, so plain wording works best."""
 
 
 class Pending(Exception):
@@ -49,14 +49,17 @@ class Ask:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         answers = {message.tool_call_id: message.text for message in messages if isinstance(message, ToolMessage)}
         made = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
-        self._results = {_key(call["name"], call["args"]): answers[call["id"] or ""] for call in made if call["id"] in answers}
+        self._results = {
+            _key(call["name"], call["args"]): answers[call["id"] or ""] for call in made if call["id"] in answers
+        }
 
     def __call__(self, name: str, **arguments: Any) -> str:
         """The result of a tool, as text. Raises Pending after noting the call."""
         return self.together((name, arguments))[0]
 
     def together(self, *calls: tuple[str, dict[str, Any]]) -> list[str]:
-        """The results of several tools that can be called at once. Raises Pending after noting those that are missing."""
+        """The results of several tools that can be called at once. Raises Pending after noting those that are
+        missing."""
         missing = [call for call in calls if _key(*call) not in self._results]
         if missing:
             self.calls += missing
@@ -111,7 +114,9 @@ def _next(messages: Sequence[BaseMessage], tools: frozenset[str]) -> AIMessage:
 def _answer(intent: Intent, ask: Ask, tools: frozenset[str], context: str, earlier: Sequence[str]) -> str:
     if "transfer_to_research" in tools:
         return _supervise(_with_subject(intent, earlier), ask, context)
-    handler = (PORTFOLIO if "propose_order" in tools else RESEARCH if "get_price_history" in tools else DATABASE).get(intent.kind)
+    handler = (PORTFOLIO if "propose_order" in tools else RESEARCH if "get_price_history" in tools else DATABASE).get(
+        intent.kind
+    )
     return handler(intent, ask) if handler else CAPABILITIES
 
 
@@ -193,7 +198,11 @@ def _wish(intent: Intent) -> str:
     else:
         wish = f"{intent.side} {intent.quantity} shares of {intent.symbol}"
     limit = f" limit {intent.limit_price}" if intent.limit_price else ""
-    return f"{wish}{limit} {intent.time_in_force}".removesuffix(" day").capitalize().replace(intent.symbol.lower(), intent.symbol)
+    return (
+        f"{wish}{limit} {intent.time_in_force}".removesuffix(" day")
+        .capitalize()
+        .replace(intent.symbol.lower(), intent.symbol)
+    )
 
 
 def _question(intent: Intent) -> str:
@@ -230,7 +239,9 @@ def _research(intent: Intent, ask: Ask) -> str:
     if not intent.symbol:
         return _unknown(intent, ask)
     symbol = {"symbol": intent.symbol}
-    texts = ask.together(("get_company_profile", symbol), ("get_quote", symbol), ("get_price_history", {**symbol, "days": 90}))
+    texts = ask.together(
+        ("get_company_profile", symbol), ("get_quote", symbol), ("get_price_history", {**symbol, "days": 90})
+    )
     profile, quote, history = map(_result, texts)
     return (
         f"{profile['name']} ({profile['symbol']}) is in the {profile['sector']} sector. "
@@ -239,7 +250,11 @@ def _research(intent: Intent, ask: Ask) -> str:
 
 
 def _compare(intent: Intent, ask: Ask) -> str:
-    calls = [call for symbol in intent.symbols for call in (("get_quote", {"symbol": symbol}), _history(symbol, intent.days or 90))]
+    calls = [
+        call
+        for symbol in intent.symbols
+        for call in (("get_quote", {"symbol": symbol}), _history(symbol, intent.days or 90))
+    ]
     results = list(map(_result, ask.together(*calls)))
     pairs = zip(results[::2], results[1::2], strict=True)
     return "\n".join(f"- {_price_line(quote)} {_history_line(history)}" for quote, history in pairs)
@@ -260,7 +275,11 @@ def _news(intent: Intent, ask: Ask) -> str:
 
 def _unknown(intent: Intent, ask: Ask) -> str:
     found = _result(ask("lookup_symbol", company=intent.company or intent.words))
-    return _price_line(_result(ask("get_quote", symbol=found["symbol"]))) if "symbol" in found else f"Sorry, {found['message']}."
+    return (
+        _price_line(_result(ask("get_quote", symbol=found["symbol"])))
+        if "symbol" in found
+        else f"Sorry, {found['message']}."
+    )
 
 
 def _history(symbol: str, days: int) -> tuple[str, dict[str, Any]]:
@@ -281,7 +300,8 @@ def _history_line(history: Mapping[str, Any]) -> str:
     moved = f"rose {change} %" if change > 0 else f"fell {-change} %" if change < 0 else "did not move"
     return (
         f"From {history['from']} to {history['to']} {history['symbol']} {moved}, from {_usd(history['first_usd'])} "
-        f"to {_usd(history['last_usd'])}, between {_usd(history['low_usd'])} and {_usd(history['high_usd'])} ({history['source']})."
+        f"to {_usd(history['last_usd'])}, between {_usd(history['low_usd'])} and {_usd(history['high_usd'])} "
+        f"({history['source']})."
     )
 
 
@@ -319,11 +339,17 @@ def _quantity(intent: Intent, ask: Ask) -> tuple[str, str]:
         return f"{shares:f}", f"You hold {held:f} {intent.symbol}; that makes {shares:f}. "
     quote = _result(ask("get_quote", symbol=intent.symbol))
     if "error" in quote or intent.amount_usd is None:
-        return "", f"I cannot reckon how many shares that is: {quote.get('message', 'no amount')}. Nothing was proposed."
+        return (
+            "",
+            f"I cannot reckon how many shares that is: {quote.get('message', 'no amount')}. Nothing was proposed.",
+        )
     price = Decimal(quote["price_usd"])
     shares = (intent.amount_usd / price).to_integral_value(ROUND_DOWN)
     if shares < 1:
-        return "", f"One {intent.symbol} costs {_usd(price)}, more than {_usd(intent.amount_usd)}. Nothing was proposed."
+        return (
+            "",
+            f"One {intent.symbol} costs {_usd(price)}, more than {_usd(intent.amount_usd)}. Nothing was proposed.",
+        )
     return f"{shares:f}", f"At {_usd(price)} a share, {_usd(intent.amount_usd)} is {shares:f} whole shares. "
 
 
@@ -361,8 +387,13 @@ def _own_performance(intent: Intent, ask: Ask) -> str:
         return f"Sorry, {books['message']}."
     if not books["positions"]:
         return f"You hold no positions, so there is nothing to measure. {_cash_line(books)}"
-    gains = [Decimal(position["unrealized_pnl_usd"] or 0) + Decimal(position["realized_pnl_usd"]) for position in books["positions"]]
-    lines = [f"- {position['symbol']}: {_signed(gain)}" for position, gain in zip(books["positions"], gains, strict=True)]
+    gains = [
+        Decimal(position["unrealized_pnl_usd"] or 0) + Decimal(position["realized_pnl_usd"])
+        for position in books["positions"]
+    ]
+    lines = [
+        f"- {position['symbol']}: {_signed(gain)}" for position, gain in zip(books["positions"], gains, strict=True)
+    ]
     return "\n".join([f"Your open positions have made {_signed(sum(gains, Decimal(0)))}:", *lines, _cash_line(books)])
 
 
@@ -377,7 +408,11 @@ def _worth(position: Mapping[str, Any]) -> str:
 
 def _cash_line(books: Mapping[str, Any]) -> str:
     equity = "" if books["equity_usd"] in (None, "None") else f" Equity: {_usd(books['equity_usd'])}."
-    reserved = f", of which {_usd(books['reserved_usd'])} is reserved for open orders" if Decimal(books["reserved_usd"]) else ""
+    reserved = (
+        f", of which {_usd(books['reserved_usd'])} is reserved for open orders"
+        if Decimal(books["reserved_usd"])
+        else ""
+    )
     return f"Cash: {_usd(books['cash_usd'])}{reserved}.{equity}"
 
 
@@ -398,7 +433,7 @@ def _executions(intent: Intent, ask: Ask) -> str:
     if "error" in found:
         return f"Sorry, {found['message']}."
     rows = [
-        f"- {fill['executed_at'][:16].replace('T', ' ')} {fill['side']} {fill['quantity']} {fill['symbol']} at {_usd(fill['price_usd'])}"
+        f"- {fill['executed_at'][:10]} {fill['side']} {fill['quantity']} {fill['symbol']} at {_usd(fill['price_usd'])}"
         for fill in found["executions"]
     ]
     return "\n".join(["Your fills, newest first:", *rows]) if rows else "You have no fills yet."
@@ -446,7 +481,13 @@ def _signed(amount: Decimal) -> str:
 
 
 RESEARCH: Mapping[Kind, Handler] = MappingProxyType(
-    {Kind.QUOTE: _quote, Kind.RESEARCH: _research, Kind.COMPARE: _compare, Kind.PERFORMANCE: _performance, Kind.NEWS: _news}
+    {
+        Kind.QUOTE: _quote,
+        Kind.RESEARCH: _research,
+        Kind.COMPARE: _compare,
+        Kind.PERFORMANCE: _performance,
+        Kind.NEWS: _news,
+    }
 )
 PORTFOLIO: Mapping[Kind, Handler] = MappingProxyType(
     {

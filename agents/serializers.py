@@ -9,7 +9,9 @@ from orders.serializers import Moment, OrderCardSerializer
 class ChatRequestSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(trim_whitespace=False)
     thread_id = serializers.UUIDField(required=False, allow_null=True, default=None)
-    user_id = serializers.CharField(required=False, allow_blank=True, default="", help_text="must be yours, if given at all")
+    user_id = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="must be yours, if given at all"
+    )
 
     def validate_message(self, message: str) -> str:
         if not message.strip():

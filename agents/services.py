@@ -69,7 +69,8 @@ class Answer:
 def process_chat_request(*, by: User, message: str, thread_id: uuid.UUID | None, at: datetime) -> Answer:
     """One turn: look at the words, run the graph, look at the answer, keep both.
 
-    Raises MessageTooLong, InputRejected, Missing for another person's thread, ThreadBusy, Unavailable when no model answers.
+    Raises MessageTooLong, InputRejected, Missing for another person's thread, ThreadBusy, Unavailable when no model
+    answers.
     """
     log.info("Processing chat request for user %s", guard.normalise(by.username))
     thread, turn = _open(by, message, thread_id, at=at)
@@ -98,7 +99,8 @@ def delete_thread(thread_id: uuid.UUID, *, by: User, at: datetime) -> None:
 
 
 def tell(*, order_id: uuid.UUID, **_: Any) -> None:
-    """Add to an order's thread a message for each of its moves that it has not heard of. Called after the commit of a move."""
+    """Add to an order's thread a message for each of its moves that it has not heard of. Called after the commit of a
+    move."""
     order = Order.objects.filter(pk=order_id).first()
     thread = Thread.objects.filter(pk=order.thread_id).first() if order and order.thread_id else None
     if order is None or thread is None:
@@ -125,16 +127,24 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) 
         where = thread.pk if thread_id or verdict.valid else None
         audit.record(Action.CHAT_REQUEST, actor=actor, at=at, thread_id=where, details={"message": logged})
         outcome = Outcome.SUCCESS if verdict.valid else Outcome.REFUSED
-        audit.record(Action.INPUT, actor=actor, at=at, thread_id=where, outcome=outcome, details={"length": verdict.length})
+        audit.record(
+            Action.INPUT, actor=actor, at=at, thread_id=where, outcome=outcome, details={"length": verdict.length}
+        )
         if not verdict.valid:
-            audit.record(Action.INPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=where, details={"errors": verdict.errors})
+            audit.record(
+                Action.INPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=where, details={"errors": verdict.errors}
+            )
         else:
             _take(thread, at=at)
-            Message.objects.create(thread=thread, role=Message.Role.USER, content=message, turn_id=turn_id, created_at=at)
+            Message.objects.create(
+                thread=thread, role=Message.Role.USER, content=message, turn_id=turn_id, created_at=at
+            )
     if verdict.too_long:
         raise MessageTooLong(f"a message has at most {guard.MAX_LENGTH:,} characters, this one has {verdict.length:,}")
     if not verdict.valid:
-        raise InputRejected("This message looks like an attempt to change how the assistant works. Please ask in other words.")
+        raise InputRejected(
+            "This message looks like an attempt to change how the assistant works. Please ask in other words."
+        )
     turn = Turn(
         owner=by,
         thread_id=thread.pk,
@@ -220,7 +230,10 @@ def _facts(thread: Thread) -> str:
     orders = Order.objects.filter(thread_id=thread.pk).order_by("-created_at")[:5]
     if not orders:
         return ""
-    lines = [f"- {order.pk} {order.side} {plain(order.quantity)} {order.symbol} {order.order_type}: {order.status}" for order in orders]
+    lines = [
+        f"- {order.pk} {order.side} {plain(order.quantity)} {order.symbol} {order.order_type}: {order.status}"
+        for order in orders
+    ]
     return "\n".join(["Orders of this conversation, newest first, from the books:", *lines])
 
 

@@ -1,6 +1,7 @@
 """The supervisor: reads the person's message, hands work to the three agents, and answers.
 
-A sub-agent is a tool with one argument, and is compiled without a checkpointer: what it does within a turn is not remembered.
+A sub-agent is a tool with one argument, and is compiled without a checkpointer: what it does within a turn is not
+remembered.
 """
 
 from collections.abc import Callable

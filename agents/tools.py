@@ -1,4 +1,5 @@
-"""All that a model may call: reads, a proposal, and taking a proposal back. Nothing here approves, sends or moves money.
+"""All that a model may call: reads, a proposal, and taking a proposal back. Nothing here approves, sends or moves
+money.
 
 Who asks comes from the run's context and is no argument; amounts come as text and are read by `orders`.
 """

@@ -1,8 +1,8 @@
 """The one way into the audit trail.
 
 Context: an event must stand exactly when the change that it tells of stands. Choice: `record` writes in the caller's
-transaction and refuses to work outside of one; a refusal, whose transaction rolls back, is written after the rollback by
-`refusals`. Cost: a change whose event cannot be written does not happen.
+transaction and refuses to work outside of one; a refusal, whose transaction rolls back, is written after the rollback
+by `refusals`. Cost: a change whose event cannot be written does not happen.
 """
 
 import contextlib
@@ -93,7 +93,13 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
     }
 )
 WARNINGS = frozenset(
-    {Action.INPUT_VALIDATION_FAILED, Action.OUTPUT_VALIDATION_FAILED, Action.REFUSED, Action.LOGIN_FAILED, Action.TRADING_HALTED}
+    {
+        Action.INPUT_VALIDATION_FAILED,
+        Action.OUTPUT_VALIDATION_FAILED,
+        Action.REFUSED,
+        Action.LOGIN_FAILED,
+        Action.TRADING_HALTED,
+    }
 )
 
 

@@ -40,8 +40,8 @@ class RetentionClass(models.TextChoices):
 class ComplianceEvent(models.Model):
     """One thing that happened. Append-only: triggers refuse UPDATE, DELETE and replacement (compliance.triggers).
 
-    canonical: the RFC 8785 bytes of the facts; every other column but id repeats a part of them, for search and display.
-    actor_pid, on_behalf_of, subject_pid: pseudonymous ids ("user:7", "agent:portfolio", "system:executor").
+    canonical: the RFC 8785 bytes of the facts; every other column but id repeats a part of them, for search and
+    display. actor_pid, on_behalf_of, subject_pid: pseudonymous ids ("user:7", "agent:portfolio", "system:executor").
     pii_ct, pii_key_id, writer_mac and mac_key_id stay empty until events are encrypted and sealed.
     """
 

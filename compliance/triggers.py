@@ -22,7 +22,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
 WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE id = NEW.id OR event_uuid = NEW.event_uuid)
 BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
     }
-)  # noqa: S608 - constants
+)
 POSTGRESQL: Mapping[str, str] = MappingProxyType(
     {
         "compliance_event_no_change": f"""

@@ -61,7 +61,8 @@ class RateLimit(throttling.SimpleRateThrottle):
         if not scope or request.method in ("GET", "HEAD", "OPTIONS"):
             return True
         limit, period_s = self.parse_rate(self.THROTTLE_RATES[scope])
-        assert limit is not None and period_s is not None
+        assert limit is not None
+        assert period_s is not None
         who = f"user:{request.user.pk}" if request.user else self.get_ident(request)
         count, left_s = _count(f"{scope}:{who}", period_s)
         self.wait_s = left_s

@@ -18,7 +18,8 @@ IN_PROGRESS = 0
 
 
 def request_id(get_response: Handler) -> Handler:
-    """Take X-Request-ID if it is a plain word, else make one; give it back, and let every log line and event know it."""
+    """Take X-Request-ID if it is a plain word, else make one; give it back, and let every log line and event know
+    it."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")
@@ -74,7 +75,9 @@ def _repeat(reply: IdempotentReply, body_sha256: str, request: HttpRequest) -> H
     if reply.body_sha256 != body_sha256:
         return refusal(422, "idempotency_key_reused", "this Idempotency-Key came with another body before", request)
     if reply.status == IN_PROGRESS:
-        return refusal(409, "request_in_progress", "the first request with this Idempotency-Key is not done yet", request)
+        return refusal(
+            409, "request_in_progress", "the first request with this Idempotency-Key is not done yet", request
+        )
     response = HttpResponse(reply.body, status=reply.status, content_type="application/json")
     response.headers["Idempotency-Replayed"] = "true"
     return response

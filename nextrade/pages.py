@@ -1,4 +1,5 @@
-"""What is shown when a request goes wrong outside of the API's views: the API's error shape below its paths, else a page."""
+"""What is shown when a request goes wrong outside of the API's views: the API's error shape below its paths, else a
+page."""
 
 from http import HTTPStatus
 from typing import Any

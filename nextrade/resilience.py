@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 
 def log_execution_time(function: Callable[P, T]) -> Callable[P, T]:
-    """Log how long a call took, in seconds by the monotonic clock, whether it returned or raised; a refusal is no error of ours."""
+    """Log how long a call took, in seconds by the monotonic clock, whether it returned or raised; a refusal is no
+    error of ours."""
     log = logging.getLogger(function.__module__)
 
     @functools.wraps(function)

@@ -1,7 +1,7 @@
 """Every setting, read from the environment; `NAME_FILE` names a file that holds the value of NAME.
 
-With nothing set this is the demo that `make run` starts: SQLite, offline model, simulated quotes, paper broker, a secret
-key of its own in the data directory, and no host but this machine answered. Production sets SECRET_KEY.
+With nothing set this is the demo that `make run` starts: SQLite, offline model, simulated quotes, paper broker, a
+secret key of its own in the data directory, and no host but this machine answered. Production sets SECRET_KEY.
 """
 
 import os
@@ -31,7 +31,7 @@ DEMO = not SECRET_KEY and _demo_key.exists()
 if DEMO:
     SECRET_KEY = _demo_key.read_text().strip()
 elif not SECRET_KEY and DEBUG:
-    SECRET_KEY = "debug-only"  # noqa: S105
+    SECRET_KEY = "debug-only"
 elif not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set: set it, or run `make install` for the demo's own key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -57,7 +57,10 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="")
-_stats: dict[str, str] = {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(DATA_DIR / "stats")}
+_stats: dict[str, str] = {
+    "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+    "LOCATION": str(DATA_DIR / "stats"),
+}
 _shared: dict[str, str] = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nextrade_cache"}
 if REDIS_URL:
     _shared = _stats = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
@@ -166,7 +169,12 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "nextrade.api.error_response",
     "UNAUTHENTICATED_USER": None,
 }
-REST_KNOX = {"TOKEN_TTL": timedelta(hours=12), "AUTH_HEADER_PREFIX": "Bearer", "AUTO_REFRESH": False, "TOKEN_LIMIT_PER_USER": None}
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(hours=12),
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "AUTO_REFRESH": False,
+    "TOKEN_LIMIT_PER_USER": None,
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "NexTrade API",
     "VERSION": "1.0.0",

@@ -124,5 +124,3 @@ class ExecutionList(ListAPIView[Execution]):
 
     def get_queryset(self) -> QuerySet[Execution]:
         return Execution.objects.filter(account__owner=self.request.user)
-
-

@@ -70,7 +70,9 @@ def _enter(account: Account, symbol: str, side: str, fill: Fill) -> None:
     holding = Holding(
         quantity=position.quantity, avg_cost_usd=position.avg_cost_usd, realized_pnl_usd=position.realized_pnl_usd
     )
-    now = after(holding, side=side, quantity=fill.quantity, price_usd=fill.price_usd, commission_usd=fill.commission_usd)
+    now = after(
+        holding, side=side, quantity=fill.quantity, price_usd=fill.price_usd, commission_usd=fill.commission_usd
+    )
     position.quantity, position.avg_cost_usd = now.quantity, now.avg_cost_usd
     position.realized_pnl_usd = now.realized_pnl_usd
     position.save(update_fields=["quantity", "avg_cost_usd", "realized_pnl_usd"])

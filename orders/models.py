@@ -92,7 +92,8 @@ class CashTransfer(models.Model):
 
 
 class Limits(models.Model):
-    """The firm's pre-trade limits. A change is a new row: the newest holds, and orders name the one they were held to."""
+    """The firm's pre-trade limits. A change is a new row: the newest holds, and orders name the one they were held
+    to."""
 
     version = models.AutoField(primary_key=True)
     max_quantity = models.DecimalField(max_digits=18, decimal_places=6)
@@ -112,7 +113,8 @@ class Limits(models.Model):
 
 
 class TradingHalt(models.Model):
-    """The kill switch: while a row is open, no order in its symbol is proposed, approved or sent. No symbol: every one."""
+    """The kill switch: while a row is open, no order in its symbol is proposed, approved or sent. No symbol: every
+    one."""
 
     symbol = models.CharField(max_length=12, blank=True)
     reason = models.CharField(max_length=200)
@@ -127,8 +129,8 @@ class TradingHalt(models.Model):
 class Order(models.Model):
     """What somebody wants to trade, from proposal to end. Only `transitions.move` writes status.
 
-    proposal_key: names the tool call that proposed it, so that a replay finds the row. client_order_id: the broker's key.
-    payload_sha256: of the canonical order (orders.payload), what is approved and what is sent.
+    proposal_key: names the tool call that proposed it, so that a replay finds the row. client_order_id: the broker's
+    key. payload_sha256: of the canonical order (orders.payload), what is approved and what is sent.
     user_words: the message that asked for it. rationale: a model's text, never a reason to allow anything.
     reserve_price_usd: what a share is reckoned at while the order is open; checks: results of risk.assess, all phases.
     """
@@ -171,13 +173,17 @@ class Order(models.Model):
         permissions = (("approve_order", "Can approve or decline an order"),)
         constraints = (
             models.CheckConstraint(condition=Q(quantity__gt=0), name="orders_order_quantity_positive"),
-            models.CheckConstraint(condition=Q(cum_qty__gte=0, cum_qty__lte=F("quantity")), name="orders_order_cum_qty_within"),
+            models.CheckConstraint(
+                condition=Q(cum_qty__gte=0, cum_qty__lte=F("quantity")), name="orders_order_cum_qty_within"
+            ),
             models.CheckConstraint(
                 condition=~Q(status=Status.FILLED) | Q(cum_qty=F("quantity")), name="orders_order_filled_is_full"
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="orders_order_status_known"),
             models.CheckConstraint(
-                condition=(Q(order_type=OrderType.LIMIT, limit_price__gt=0) | Q(order_type=OrderType.MARKET, limit_price=None)),
+                condition=(
+                    Q(order_type=OrderType.LIMIT, limit_price__gt=0) | Q(order_type=OrderType.MARKET, limit_price=None)
+                ),
                 name="orders_order_limit_has_price",
             ),
         )
@@ -234,7 +240,9 @@ class Execution(models.Model):
     executed_at = models.DateTimeField()
 
     class Meta:
-        constraints = (models.CheckConstraint(condition=Q(quantity__gt=0, price_usd__gt=0), name="orders_execution_positive"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(quantity__gt=0, price_usd__gt=0), name="orders_execution_positive"),
+        )
         indexes = (models.Index(fields=["account", "-executed_at", "-id"], name="orders_execution_account"),)
 
     def __str__(self) -> str:

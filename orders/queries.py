@@ -13,7 +13,15 @@ from orders import instruments, payload, quotes, risk
 from orders.models import COMMITTED, OPEN, Account, Limits, Order, Position, Side, Status, TradingHalt
 from orders.quotes.base import Quote, QuoteMissing
 
-DEAD = (Status.DENIED, Status.DECLINED, Status.WITHDRAWN, Status.LAPSED, Status.CANCELED, Status.EXPIRED, Status.REJECTED)
+DEAD = (
+    Status.DENIED,
+    Status.DECLINED,
+    Status.WITHDRAWN,
+    Status.LAPSED,
+    Status.CANCELED,
+    Status.EXPIRED,
+    Status.REJECTED,
+)
 RESERVED = ExpressionWrapper(
     (F("quantity") - F("cum_qty")) * F("reserve_price_usd"), output_field=DecimalField(max_digits=24, decimal_places=6)
 )
@@ -62,7 +70,10 @@ def portfolio(account: Account, *, at: datetime) -> Portfolio:
     values = [holding.market_value_usd for holding in holdings]
     equity = None if None in values else account.cash_usd + sum(value for value in values if value is not None)
     return Portfolio(
-        cash_usd=account.cash_usd, reserved_usd=_reserved(account.orders.filter(status__in=OPEN)), equity_usd=equity, holdings=holdings
+        cash_usd=account.cash_usd,
+        reserved_usd=_reserved(account.orders.filter(status__in=OPEN)),
+        equity_usd=equity,
+        holdings=holdings,
     )
 
 
@@ -150,8 +161,8 @@ def _twin(order: Order, others: "QuerySet[Order]", window: timedelta) -> str:
 class Review:
     """What a second person weighs, as it is at one moment. Amounts in USD; None where it takes a price that nobody has.
 
-    checks: the approval's, run for this viewer. drift_pct: of the quote since the proposal. free_*: cash that no other open
-    order is reckoned to need. *_after: if the whole order were filled at the price it is reckoned at.
+    checks: the approval's, run for this viewer. drift_pct: of the quote since the proposal. free_*: cash that no
+    other open order is reckoned to need. *_after: if the whole order were filled at the price it is reckoned at.
     """
 
     checks: tuple[risk.Check, ...]
@@ -172,7 +183,8 @@ class Review:
 
 
 def review(order: Order, *, checker_id: int, at: datetime) -> Review:
-    """One order as its approval would find it now, without a lock: to be looked at, and asked again by `services.approve`."""
+    """One order as its approval would find it now, without a lock: to be looked at, and asked again by
+    `services.approve`."""
     account = Account.objects.select_related("owner").get(pk=order.account_id)
     seen = quote(order.symbol, at=at)
     known = facts(

@@ -1,7 +1,7 @@
 """Pre-trade checks: pure functions of an order and the facts, which do not know Django.
 
-A rule measures and says whether the order passes; RULES is the policy, in order. A fact that is missing fails its check.
-Phases: P proposal, A approval, X just before sending. Source: SEC Rule 15c3-5 and ESMA RTS 6, controls before trading.
+A rule measures and says whether the order passes; RULES is the policy, in order. A missing fact fails its check.
+Phases: P proposal, A approval, X just before sending. Source: SEC Rule 15c3-5, ESMA RTS 6.
 """
 
 import logging
@@ -64,7 +64,7 @@ MEANING: Mapping[Code, str] = MappingProxyType(
         Code.NOTIONAL_BELOW_MINIMUM: "worth less than the smallest order",
         Code.DUPLICATE_ORDER: "the same order was placed a moment ago",
         Code.INSUFFICIENT_BUYING_POWER: "there is not enough free cash",
-        Code.CUM_NOTIONAL_EXCEEDS_FREE_BALANCE: "together with what already waits for approval it is more than the free cash",
+        Code.CUM_NOTIONAL_EXCEEDS_FREE_BALANCE: "with what already waits for approval it is more than the free cash",
         Code.INSUFFICIENT_POSITION: "more shares than are held and free to sell",
         Code.SELF_APPROVAL: "nobody approves an order of their own",
         Code.APPROVER_LIMIT: "worth more than an approver may decide on",
@@ -101,8 +101,8 @@ class Limits:
 class Facts:
     """All that the rules may look at, as it was at one moment. None: not known, which fails the check that needs it.
 
-    cash_usd: all of it. committed_usd: reckoned for other buys that are approved or at the broker; waiting_usd: for those
-    that wait for approval. held, selling: shares in the position and in other open sells. duplicate_id: an order alike.
+    cash_usd: all of it. committed_usd: reckoned for other buys that are approved or at the broker; waiting_usd: for
+    those that wait for approval. held, selling: shares in the position and in other open sells. duplicate_id: a twin.
     """
 
     at: datetime
@@ -192,7 +192,11 @@ def deny_price(proposal: Proposal, facts: Facts) -> Measure:
 
 
 def deny_no_quote(proposal: Proposal, facts: Facts) -> Measure:
-    return facts.quote_usd is not None and facts.quote_usd > 0, "a price", usd(facts.quote_usd) if facts.quote_usd else "none"
+    return (
+        facts.quote_usd is not None and facts.quote_usd > 0,
+        "a price",
+        usd(facts.quote_usd) if facts.quote_usd else "none",
+    )
 
 
 def deny_stale_quote(proposal: Proposal, facts: Facts) -> Measure:
@@ -228,7 +232,11 @@ def deny_unaffordable(proposal: Proposal, facts: Facts) -> Measure:
 
 
 def deny_unaffordable_together(proposal: Proposal, facts: Facts) -> Measure:
-    free = known(facts.cash_usd, "cash") - known(facts.committed_usd, "reservations") - known(facts.waiting_usd, "waiting orders")
+    free = (
+        known(facts.cash_usd, "cash")
+        - known(facts.committed_usd, "reservations")
+        - known(facts.waiting_usd, "waiting orders")
+    )
     return _within_cash(proposal, facts, free)
 
 
@@ -240,7 +248,11 @@ def deny_short(proposal: Proposal, facts: Facts) -> Measure:
 
 
 def deny_self_approval(proposal: Proposal, facts: Facts) -> Measure:
-    return known(facts.maker_id, "maker") != known(facts.checker_id, "checker"), "another person", f"user:{facts.checker_id}"
+    return (
+        known(facts.maker_id, "maker") != known(facts.checker_id, "checker"),
+        "another person",
+        f"user:{facts.checker_id}",
+    )
 
 
 def deny_beyond_authority(proposal: Proposal, facts: Facts) -> Measure:
@@ -283,9 +295,7 @@ RULES: tuple[tuple[Code, str, Callable[[Proposal, Facts], Measure]], ...] = (
 
 def assess(proposal: Proposal, facts: Facts, *, phase: Phase) -> tuple[Check, ...]:
     """Every rule of a phase, in order. A rule that misses a fact, or breaks, has not passed."""
-    return tuple(
-        _check(code, rule, proposal, facts, phase) for code, phases, rule in RULES if phase.value in phases
-    )
+    return tuple(_check(code, rule, proposal, facts, phase) for code, phases, rule in RULES if phase.value in phases)
 
 
 def failed(checks: tuple[Check, ...]) -> tuple[Check, ...]:
@@ -306,7 +316,7 @@ def notional(proposal: Proposal, facts: Facts) -> Decimal:
 
 
 def number(text: str) -> Decimal | None:
-    """A plain decimal of at most twelve digits before the point and six after, or None: "1e308", "NaN" and "1,5" are none."""
+    """A decimal of at most twelve digits before the point and six after; None for "1e308", "NaN", "1,5"."""
     if len(text) > 2 * MAX_DIGITS or not text.isascii():
         return None
     try:
@@ -334,7 +344,9 @@ def _within_cash(proposal: Proposal, facts: Facts, free: Decimal) -> Measure:
     return notional(proposal, facts) <= free, usd(free), usd(notional(proposal, facts))
 
 
-def _check(code: Code, rule: Callable[[Proposal, Facts], Measure], proposal: Proposal, facts: Facts, phase: Phase) -> Check:
+def _check(
+    code: Code, rule: Callable[[Proposal, Facts], Measure], proposal: Proposal, facts: Facts, phase: Phase
+) -> Check:
     try:
         passed, limit, actual = rule(proposal, facts)
     except FactMissing as missing:

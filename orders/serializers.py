@@ -121,7 +121,16 @@ class OrderSerializer(OrderRowSerializer):
     history = serializers.SerializerMethodField()
 
     class Meta(OrderRowSerializer.Meta):
-        fields = (*OrderRowSerializer.Meta.fields, "user_words", "rationale", "model", "checks", "approval", "executions", "history")
+        fields = (
+            *OrderRowSerializer.Meta.fields,
+            "user_words",
+            "rationale",
+            "model",
+            "checks",
+            "approval",
+            "executions",
+            "history",
+        )
 
     @extend_schema_field(ApprovalSerializer(allow_null=True))
     def get_approval(self, order: Order) -> Any:
@@ -192,5 +201,3 @@ class PortfolioSerializer(serializers.Serializer[Any]):
     reserved = Amount(source="reserved_usd")
     equity = Amount(source="equity_usd", allow_null=True)
     positions = PositionSerializer(source="holdings", many=True)
-
-

@@ -116,8 +116,8 @@ def set_limits(limits: Limits) -> Limits:
 def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
     """Write down what is asked for, as PENDING_APPROVAL when the rules let it and as DENIED when they do not.
 
-    by: the agent ("agent:portfolio"). The same key again gives the same order. Raises Invalid when the request cannot be
-    read as an order at all (then there is no row, but the refusal is in the trail), Missing without an account.
+    by: the agent ("agent:portfolio"). The same key again gives the same order. Raises Invalid when the request cannot
+    be read as an order at all (no row then, but the refusal is in the trail), NotPermitted without an account.
     """
     seen = queries.quote(request.symbol, at=at)
     with (
@@ -146,7 +146,7 @@ def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
 
 
 def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at: datetime) -> Order:
-    """Say yes to the order as it was shown, at `version`: an Approval, APPROVED, work for the executor and an event, or none.
+    """Say yes to the order as it was shown, at `version`: an Approval, APPROVED, work and an event, or none of them.
 
     Raises Missing, NotAnApprover, SelfApproval, StaleOrder, IllegalTransition, CheckFailed.
     """
@@ -171,7 +171,8 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
         )
         checks = risk.assess(queries.proposal(order), facts, phase=risk.Phase.APPROVAL)
         _refuse(risk.failed(checks))
-        assert seen is not None and facts.limits is not None  # their checks have passed
+        assert seen is not None  # its check has passed
+        assert facts.limits is not None
         Approval.objects.create(
             order=order,
             maker_id=order.maker_id,
@@ -190,7 +191,7 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
 
 
 def decline(order_id: uuid.UUID, *, by: User, version: int, reason: str, at: datetime) -> Order:
-    """Say no, with a reason. Raises Missing, NotAnApprover, SelfApproval, ReasonMissing, StaleOrder, IllegalTransition."""
+    """Say no, with a reason. Raises what `approve` does, and ReasonMissing."""
     with (
         audit.refusals(actor=audit.person(by), at=at, order_id=order_id),
         transaction.atomic(durable=True),
@@ -204,10 +205,9 @@ def decline(order_id: uuid.UUID, *, by: User, version: int, reason: str, at: dat
 
 
 def cancel(order_id: uuid.UUID, *, owner: User, by: str, at: datetime) -> Order:
-    """Take an order back: at once before it is sent, by asking the broker after. Needs no second person: it lowers risk.
+    """Take an order back: at once before it is sent, by asking the broker after. No second person: it lowers risk.
 
-    by: who does it, the owner or an agent for them. Raises Missing for another person's order, IllegalTransition when it is
-    too late.
+    by: the owner, or an agent for them. Raises Missing for another person's order, IllegalTransition when it is late.
     """
     with audit.refusals(actor=by, at=at, order_id=order_id), transaction.atomic(durable=True):
         order, _ = _locked(order_id)
@@ -223,7 +223,9 @@ def cancel(order_id: uuid.UUID, *, owner: User, by: str, at: datetime) -> Order:
 def expire_stale(*, at: datetime) -> int:
     """Lapse what nobody decided on in time; how many."""
     lapsed = 0
-    for order_id in Order.objects.filter(status=Status.PENDING_APPROVAL, expires_at__lte=at).values_list("pk", flat=True):
+    for order_id in Order.objects.filter(status=Status.PENDING_APPROVAL, expires_at__lte=at).values_list(
+        "pk", flat=True
+    ):
         with transaction.atomic(durable=True):
             order, _ = _locked(order_id)
             if order.status == Status.PENDING_APPROVAL:
@@ -235,7 +237,8 @@ def expire_stale(*, at: datetime) -> int:
 def execute(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> None:
     """Do one piece of work for the broker, whoever else may be at it: claim, check, commit, call, record.
 
-    Safe to run again at any point. Raises nothing for a broker that does not answer: the order is in doubt until it is asked.
+    Safe to run again at any point. Raises nothing for a broker that does not answer: the order is in doubt until it
+    is asked.
     """
     outbox = _claim(order_id, kind, at=at)
     if outbox is None:
@@ -243,7 +246,11 @@ def execute(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> None:
     order = _ready(order_id, at=at) if kind == Outbox.Kind.SUBMIT else Order.objects.get(pk=order_id)
     if order is not None:
         try:
-            report = _send(order, is_first=outbox.attempts == 1, at=at) if kind == Outbox.Kind.SUBMIT else _recall(order, at=at)
+            report = (
+                _send(order, is_first=outbox.attempts == 1, at=at)
+                if kind == Outbox.Kind.SUBMIT
+                else _recall(order, at=at)
+            )
         except Unavailable as error:
             _doubt(order, error, at=at)
             return
@@ -252,7 +259,8 @@ def execute(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> None:
 
 
 def record(order_id: uuid.UUID, report: Report, *, at: datetime) -> Order:
-    """Enter what the broker says: each fill once, then the status, in one transaction. The same report again changes nothing."""
+    """Enter what the broker says: each fill once, then the status, in one transaction. The same report again changes
+    nothing."""
     with transaction.atomic(durable=True):
         order, account = _locked(order_id)
         event = EVENT_OF_REPORT[report.status]
@@ -274,7 +282,13 @@ def record(order_id: uuid.UUID, report: Report, *, at: datetime) -> Order:
         details = {"broker": settings.BROKER, "exec_ids": [fill.exec_id for fill in fills]}
         details |= {"fills": [f"{payload.plain(fill.quantity)} at {payload.plain(fill.price_usd)}" for fill in fills]}
         return transitions.move(
-            order, event, actor=f"broker:{settings.BROKER}", at=at, reason=report.reason, details=details, changes=changes
+            order,
+            event,
+            actor=f"broker:{settings.BROKER}",
+            at=at,
+            reason=report.reason,
+            details=details,
+            changes=changes,
         )
 
 
@@ -286,7 +300,9 @@ def reconcile(*, at: datetime) -> int:
         if report is not None:
             record(order.pk, report, at=at)
             asked += 1
-    for order_id, kind in Outbox.objects.filter(done_at=None).exclude(lease_until__gt=at).values_list("order_id", "kind"):
+    for order_id, kind in (
+        Outbox.objects.filter(done_at=None).exclude(lease_until__gt=at).values_list("order_id", "kind")
+    ):
         execute(order_id, Outbox.Kind(kind), at=at)
         asked += 1
     return asked
@@ -309,7 +325,10 @@ def resume_trading(*, symbol: str = "", reason: str, by: str, at: datetime) -> i
     with transaction.atomic(durable=True):
         lifted = TradingHalt.objects.filter(symbol=symbol.upper(), lifted_at=None).update(lifted_at=at)
         audit.record(
-            Action.TRADING_RESUMED, actor=by, at=at, details={"symbol": symbol.upper(), "reason": reason, "lifted": lifted}
+            Action.TRADING_RESUMED,
+            actor=by,
+            at=at,
+            details={"symbol": symbol.upper(), "reason": reason, "lifted": lifted},
         )
     return lifted
 
@@ -402,7 +421,9 @@ def _require_version(order: Order, version: int, event: Event) -> None:
 def _refuse(denials: tuple[risk.Check, ...]) -> None:
     if denials:
         raise CheckFailed(
-            explain(denials), code=denials[0].code.value.lower(), details={"checks": [check.as_json() for check in denials]}
+            explain(denials),
+            code=denials[0].code.value.lower(),
+            details={"checks": [check.as_json() for check in denials]},
         )
 
 
@@ -413,7 +434,8 @@ def _queue(order: Order, kind: Outbox.Kind, *, at: datetime) -> None:
 
 
 def _claim(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> Outbox | None:
-    """Take the work, or None when it is done or somebody holds it. The compare-and-set is what holds on every database."""
+    """Take the work, or None when it is done or somebody holds it. The compare-and-set is what holds on every
+    database."""
     outbox = Outbox.objects.filter(order=order_id, kind=kind, done_at=None).exclude(lease_until__gt=at).first()
     if outbox is None:
         return None
@@ -425,7 +447,8 @@ def _claim(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> Outbox | 
 
 
 def _ready(order_id: uuid.UUID, *, at: datetime) -> Order | None:
-    """The order, checked a last time and committed as PENDING_NEW before the broker hears of it; None when it may not go."""
+    """The order, checked a last time and committed as PENDING_NEW before the broker hears of it; None when it may not
+    go."""
     seen = queries.quote(_symbol(order_id), at=at)
     with transaction.atomic(durable=True):
         order, account = _locked(order_id)
@@ -483,7 +506,9 @@ def _recall(order: Order, *, at: datetime) -> Report:
         return report
     if order.outbox.filter(kind=Outbox.Kind.SUBMIT, done_at=None, lease_until__gt=at).exists():
         raise InDoubt("the order may still be on its way to the broker")
-    return Report(client_order_id=order.client_order_id, broker_order_id="", status="canceled", raw_status="never received")
+    return Report(
+        client_order_id=order.client_order_id, broker_order_id="", status="canceled", raw_status="never received"
+    )
 
 
 def _ask(order: Order, *, at: datetime) -> Report | None:

@@ -30,7 +30,14 @@ _PATHS: tuple[tuple[Event, tuple[Status, ...], Status], ...] = (
     ),
     (
         Event.FILL,
-        (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL, Status.CANCELED, Status.EXPIRED),
+        (
+            Status.PENDING_NEW,
+            Status.NEW,
+            Status.PARTIALLY_FILLED,
+            Status.PENDING_CANCEL,
+            Status.CANCELED,
+            Status.EXPIRED,
+        ),
         Status.FILLED,
     ),
     (Event.REQUEST_CANCEL, (Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED), Status.PENDING_CANCEL),
@@ -80,8 +87,8 @@ def move(
 ) -> Order:
     """Make one legal move: compare-and-set on version, audit event in the same transaction, signal after the commit.
 
-    changes: other columns that move with the status. Raises IllegalTransition for an edge that is not in TABLE, StaleOrder
-    when somebody else moved the order first.
+    changes: other columns that move with the status. Raises IllegalTransition for an edge that is not in TABLE,
+    StaleOrder when somebody else moved the order first.
     """
     source = Status(order.status)
     target = TABLE.get((source, event))

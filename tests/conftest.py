@@ -1,6 +1,7 @@
 """The cast, a fixed noon, and a database whose trail may be emptied between tests."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,9 @@ from django.test import TransactionTestCase
 from agents import memory
 from compliance import triggers
 from orders import services
-from orders.models import Account, Limits
+from orders.models import Account, Limits, Order
 
+Propose = Callable[..., Order]
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 _empty = TransactionTestCase._fixture_teardown
 
@@ -76,13 +78,12 @@ def account(ann: User) -> Account:
 
 
 @pytest.fixture(autouse=True)
-def limits(request: pytest.FixtureRequest) -> Iterator[None]:
+def limits(request: pytest.FixtureRequest) -> None:
     """The limits that the migration leaves, which an emptied database has lost."""
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
         if not Limits.objects.exists():
             make_limits()
-    yield
 
 
 def make_limits(**changes: Any) -> Limits:
@@ -105,3 +106,21 @@ def memory_is_closed(django_db_setup: None) -> Iterator[None]:
     yield
     if memory.checkpointer.cache_info().currsize and not settings.SQLITE:
         memory.checkpointer().conn.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def propose(ann: User) -> Propose:
+    """Proposes as ann's agent would; each call is a tool call of its own unless a key is given."""
+
+    def run(**wanted: Any) -> Order:
+        owner, at = wanted.pop("owner", ann), wanted.pop("at", NOON)
+        request = {"key": uuid.uuid4().hex, "symbol": "AAPL", "side": "buy", "quantity": "10", **wanted}
+        return services.propose(services.Request(**request), owner=owner, by="agent:portfolio", at=at)
+
+    return run
+
+
+@pytest.fixture
+def approved(propose: Propose, bob: User) -> Order:
+    order = propose()
+    return services.approve(order.pk, by=bob, version=order.version, at=NOON)

@@ -1,4 +1,5 @@
-"""Stand-ins for what is outside: a broker that misbehaves on demand, a provider of a language model that follows a script."""
+"""Stand-ins for what is outside: a broker that misbehaves on demand, a provider of a language model that follows a
+script."""
 
 import json
 import threading
@@ -15,7 +16,8 @@ from orders.brokers.paper import PaperBroker
 
 @dataclass
 class FaultyBroker:
-    """The paper broker with a bad line. Each fault is used up by one submit: "before" loses the order, "after" the answer."""
+    """The paper broker with a bad line. Each fault is used up by one submit: "before" loses the order, "after" the
+    answer."""
 
     faults: list[str] = field(default_factory=list)
     submitted: list[str] = field(default_factory=list)
@@ -45,7 +47,8 @@ class FaultyBroker:
 
 
 Script = Callable[[dict[str, Any]], dict[str, Any]]
-"""A chat completion request to the assistant's message: {"content": ...} or {"tool_calls": [(name, arguments), ...]}."""
+"""A chat completion request to the assistant's message: {"content": ...} or {"tool_calls": [(name, arguments),
+...]}."""
 
 
 @contextmanager
@@ -67,13 +70,18 @@ def _handler(script: Script) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(200, {"object": "list", "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "tests"}]})
+            self._send(
+                200,
+                {"object": "list", "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "tests"}]},
+            )
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             said = script(request)
             if "status" in said:
-                self._send(said["status"], {"error": {"message": said.get("content", "scripted fault"), "type": "scripted"}})
+                self._send(
+                    said["status"], {"error": {"message": said.get("content", "scripted fault"), "type": "scripted"}}
+                )
             elif request.get("stream"):
                 self._stream(_message(said))
             else:
@@ -93,7 +101,13 @@ def _handler(script: Script) -> type[BaseHTTPRequestHandler]:
             self.send_header("Connection", "close")
             self.end_headers()
             for delta in _deltas(message):
-                chunk = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "scripted", "choices": [delta]}
+                chunk = {
+                    "id": "c",
+                    "object": "chat.completion.chunk",
+                    "created": 0,
+                    "model": "scripted",
+                    "choices": [delta],
+                }
                 self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
             self.wfile.write(b"data: [DONE]\n\n")
             self.close_connection = True
@@ -126,7 +140,11 @@ def _completion(request: dict[str, Any], message: dict[str, Any]) -> dict[str, A
 
 def _deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for number, call in enumerate(message.get("tool_calls", ())):
-        yield {"index": 0, "delta": {"role": "assistant", "tool_calls": [{"index": number, **call}]}, "finish_reason": None}
+        yield {
+            "index": 0,
+            "delta": {"role": "assistant", "tool_calls": [{"index": number, **call}]},
+            "finish_reason": None,
+        }
     for word in (message["content"] or "").split():
         yield {"index": 0, "delta": {"role": "assistant", "content": f"{word} "}, "finish_reason": None}
     yield {"index": 0, "delta": {}, "finish_reason": "tool_calls" if "tool_calls" in message else "stop"}

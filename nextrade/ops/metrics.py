@@ -1,4 +1,5 @@
-"""`/metrics`: what all processes have counted. The stock view of django-prometheus knows no multiprocess collectors of ours."""
+"""`/metrics`: what all processes have counted. The stock view of django-prometheus knows no multiprocess collectors
+of ours."""
 
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess

@@ -17,11 +17,36 @@ class Job:
 
 
 JOBS = (
-    Job(name="heartbeat", cron="* * * * *", function="nextrade.ops.tasks.heartbeat", what="proves that scheduled work is done"),
-    Job(name="reconcile", cron="* * * * *", function="orders.tasks.reconcile", what="asks the broker about open and doubtful orders"),
-    Job(name="expire_stale", cron="* * * * *", function="orders.tasks.expire_stale", what="lapses orders nobody decided on"),
-    Job(name="tell_late", cron="* * * * *", function="agents.tasks.tell_late", what="tells threads what they have not heard"),
-    Job(name="prune", cron="17 * * * *", function="nextrade.ops.tasks.prune", what="drops old replies, rate windows and sessions"),
+    Job(
+        name="heartbeat",
+        cron="* * * * *",
+        function="nextrade.ops.tasks.heartbeat",
+        what="proves that scheduled work is done",
+    ),
+    Job(
+        name="reconcile",
+        cron="* * * * *",
+        function="orders.tasks.reconcile",
+        what="asks the broker about open and doubtful orders",
+    ),
+    Job(
+        name="expire_stale",
+        cron="* * * * *",
+        function="orders.tasks.expire_stale",
+        what="lapses orders nobody decided on",
+    ),
+    Job(
+        name="tell_late",
+        cron="* * * * *",
+        function="agents.tasks.tell_late",
+        what="tells threads what they have not heard",
+    ),
+    Job(
+        name="prune",
+        cron="17 * * * *",
+        function="nextrade.ops.tasks.prune",
+        what="drops old replies, rate windows and sessions",
+    ),
 )
 
 

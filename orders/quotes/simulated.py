@@ -1,7 +1,7 @@
 """Made-up prices that look like a market's: the same for everyone, fixed by symbol and minute, no network.
 
-A price is the reference price times a sum of slow and fast waves whose phases come from the symbol's hash, so any moment
-can be computed without the ones before it.
+A price is the reference price times a sum of slow and fast waves whose phases come from the symbol's hash, so any
+moment can be computed without the ones before it.
 """
 
 import hashlib
@@ -42,6 +42,7 @@ def _price(symbol: str, at: datetime) -> Decimal:
     days = at.timestamp() / 86_400
     seed = hashlib.sha256(instrument.symbol.encode()).digest()
     level = sum(
-        amplitude * math.sin(math.tau * (days / period + seed[number] / 256)) for number, (amplitude, period) in enumerate(WAVES)
+        amplitude * math.sin(math.tau * (days / period + seed[number] / 256))
+        for number, (amplitude, period) in enumerate(WAVES)
     )
     return (instrument.reference_price_usd * Decimal(repr(math.exp(level)))).quantize(CENT)

@@ -56,7 +56,10 @@ def talk(say: Post, *messages: str) -> list[str]:
         ("buy ten AAPL please", ("buy", "10", "AAPL", "market", None)),
         ("could you pick up a dozen Microsoft", ("buy", "12", "MSFT", "market", None)),
         ("buy 5 MSFT limit 180", ("buy", "5", "MSFT", "limit", "180.00")),
-        ("I'd like to buy 3 shares of Berkshire B if it trades at 405 or lower", ("buy", "3", "BRK.B", "limit", "405.00")),
+        (
+            "I'd like to buy 3 shares of Berkshire B if it trades at 405 or lower",
+            ("buy", "3", "BRK.B", "limit", "405.00"),
+        ),
     ],
 )
 def test_usual_wordings_become_the_order_that_was_meant(say: Post, message: str, card: tuple[str, ...]) -> None:
@@ -89,7 +92,9 @@ def test_half_of_a_holding_is_reckoned_from_the_books(say: Post, bob: User) -> N
 
 
 def test_a_conversation_about_research(say: Post) -> None:
-    quote, research, follow_up, compare = talk(say, "AAPL?", "research Nvidia", "how did it do", "compare Apple and Microsoft")
+    quote, research, follow_up, compare = talk(
+        say, "AAPL?", "research Nvidia", "how did it do", "compare Apple and Microsoft"
+    )
     assert quote.startswith("Apple Inc. (AAPL) is at $")
     assert "simulated" in quote
     assert "Technology" in research or "Semiconductor" in research
@@ -150,7 +155,10 @@ def test_an_attack_is_rejected_with_its_lines_and_events(say: Post, caplog: pyte
         ("input_validation_failed", "success"),
     ]
     last = Path(settings.COMPLIANCE_LOG_PATH).read_text().splitlines()[-1]
-    assert "SAFETY_VIOLATION | Type: input_validation_failed | User: ann | Details: {'errors': ['Potentially malicious" in last
+    assert (
+        "SAFETY_VIOLATION | Type: input_validation_failed | User: ann | Details: {'errors': ['Potentially malicious"
+        in last
+    )
     assert not Thread.objects.exists()
 
 
@@ -160,14 +168,16 @@ def test_a_message_that_is_too_long_is_rejected(say: Post) -> None:
     assert say("hello " + "a" * 9_000).status_code == 200
 
 
-@pytest.mark.parametrize("body", [{}, {"message": ""}, {"message": "   "}, {"message": None}, {"message": ["x"]}, {"message": "\x00"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"message": ""}, {"message": "   "}, {"message": None}, {"message": ["x"]}, {"message": "\x00"}]
+)
 def test_a_body_that_is_none_is_told_what_is_wrong(ann: User, body: Any) -> None:
     reply = client(ann).post("/api/v1/chat/", body, content_type="application/json")
     assert (reply.status_code, reply.json()["code"]) == (422, "validation_error")
     assert "message" in reply.json()["details"]
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '"x"', "{\"message\": \"\\ud800\"}", ""])
+@pytest.mark.parametrize("body", ["{", "[]", '"x"', '{"message": "\\ud800"}', ""])
 def test_json_that_is_none_is_refused(ann: User, body: str) -> None:
     reply = client(ann).post("/api/v1/chat/", body, content_type="application/json")
     assert reply.status_code in (400, 422)
@@ -234,6 +244,14 @@ def test_no_tool_approves_sends_or_moves(say: Post) -> None:
     names = {tool.__name__ for agent in (database, portfolio, research) for tool in agent.TOOLS}
     assert names == {
         *("lookup_symbol", "get_quote", "get_price_history", "get_company_profile", "search_news", "search_web"),
-        *("get_portfolio", "propose_order", "withdraw_order", "list_orders", "get_order", "get_positions", "list_executions"),
+        *(
+            "get_portfolio",
+            "propose_order",
+            "withdraw_order",
+            "list_orders",
+            "get_order",
+            "get_positions",
+            "list_executions",
+        ),
     }
     assert json.dumps(sorted(names))

@@ -85,7 +85,12 @@ def test_the_database_refuses_to_change_the_trail(statement: str) -> None:
 def test_the_orm_s_back_doors_are_shut() -> None:
     event = record()
     events = ComplianceEvent.objects.filter(pk=event.pk)
-    for change in (lambda: events.update(action="x"), events.delete, event.delete, lambda: event.save(update_fields=["action"])):
+    for change in (
+        lambda: events.update(action="x"),
+        events.delete,
+        event.delete,
+        lambda: event.save(update_fields=["action"]),
+    ):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             change()
 
@@ -99,7 +104,9 @@ def test_an_event_cannot_be_replaced() -> None:
     if connection.vendor == "sqlite":
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(
-                "INSERT OR REPLACE INTO compliance_complianceevent SELECT * FROM compliance_complianceevent WHERE id = %s", [event.pk]
+                "INSERT OR REPLACE INTO compliance_complianceevent "
+                "SELECT * FROM compliance_complianceevent WHERE id = %s",
+                [event.pk],
             )
 
 
@@ -134,10 +141,12 @@ def test_the_lines_are_to_the_letter(ann: User) -> None:
             return projection.line(audit.record(action, actor=audit.person(ann), at=NOON, details=details))
 
     assert line(Action.CHAT_REQUEST, {"message": "Research NVIDIA stock"}) == (
-        "2026-11-23 12:00:30 | INFO | USER_ACTION | Action: chat_request | User: ann | Details: {'message': 'Research NVIDIA stock'}"
+        "2026-11-23 12:00:30 | INFO | USER_ACTION | Action: chat_request | User: ann | "
+        "Details: {'message': 'Research NVIDIA stock'}"
     )
     assert line(
-        Action.INPUT_VALIDATION_FAILED, {"errors": ["Potentially malicious patterns detected: ignore previous instructions"]}
+        Action.INPUT_VALIDATION_FAILED,
+        {"errors": ["Potentially malicious patterns detected: ignore previous instructions"]},
     ) == (
         "2026-11-23 12:00:30 | WARNING | SAFETY_VIOLATION | Type: input_validation_failed | User: ann | "
         "Details: {'errors': ['Potentially malicious patterns detected: ignore previous instructions']}"
@@ -152,9 +161,9 @@ def test_the_log_gets_a_line_when_the_event_is_committed_and_none_when_it_is_not
     log = Path(settings.COMPLIANCE_LOG_PATH)
     lines = len(log.read_text().splitlines()) if log.exists() else 0
     record(details={"message": "kept"})
-    with pytest.raises(KeyboardInterrupt), transaction.atomic():
+    with transaction.atomic():
         audit.record(Action.CHAT_REQUEST, actor="user:1", at=NOON, details={"message": "lost"})
-        raise KeyboardInterrupt
+        transaction.set_rollback(True)
     written = log.read_text().splitlines()[lines:]
     assert len(written) == 1
     assert "kept" in written[0]
@@ -169,7 +178,9 @@ def test_no_text_can_end_a_line_or_open_a_field(text: str) -> None:
 
 @pytest.mark.django_db
 def test_a_forged_user_name_stays_one_line() -> None:
-    evil = User.objects.create(username="eve\n2026-01-01 00:00:00 | INFO | APPROVAL | Action: order_approved | User: boss")
+    evil = User.objects.create(
+        username="eve\n2026-01-01 00:00:00 | INFO | APPROVAL | Action: order_approved | User: boss"
+    )
     with transaction.atomic():
         event = audit.record(Action.LOGIN, actor=audit.person(evil), at=NOON + timedelta(seconds=1))
     text = projection.line(event)

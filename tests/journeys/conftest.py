@@ -93,7 +93,9 @@ class Product:
         """The order once it has a status. Fails when that takes longer."""
         deadline = time.monotonic() + seconds
         while (order := self.order(who, order_id))["status"] != status:
-            assert time.monotonic() < deadline, f"{order['status']}, not {status}, after {seconds} s: {order['history']}"
+            assert time.monotonic() < deadline, (
+                f"{order['status']}, not {status}, after {seconds} s: {order['history']}"
+            )
             time.sleep(0.1)
         return order
 

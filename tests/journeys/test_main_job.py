@@ -28,7 +28,9 @@ def test_a_sentence_becomes_a_fill_after_a_second_person_s_yes(product: Product)
     mine = approve(product, "ann", card["order_id"])
     assert (mine.status, mine.body["code"]) == (403, "not_an_approver")
     assert product.order("ann", card["order_id"])["status"] == "pending_approval"
-    assert [order["id"] for order in product.call("GET", "/api/v1/approvals/", "bob").body["results"]] == [card["order_id"]]
+    assert [order["id"] for order in product.call("GET", "/api/v1/approvals/", "bob").body["results"]] == [
+        card["order_id"]
+    ]
 
     assert approve(product, "bob", card["order_id"]).status == 200
     order = product.wait_for("ann", card["order_id"], "filled")
@@ -45,7 +47,11 @@ def test_a_sentence_becomes_a_fill_after_a_second_person_s_yes(product: Product)
     assert messages[-1]["content"].endswith("approved by bob.")
 
     events = product.call("GET", "/api/v1/compliance/events/?limit=100", "carol").body["results"]
-    told = [(event["type"], event["action"], event["actor_pid"]) for event in reversed(events) if event["thread_id"] == answer["thread_id"]]
+    told = [
+        (event["type"], event["action"], event["actor_pid"])
+        for event in reversed(events)
+        if event["thread_id"] == answer["thread_id"]
+    ]
     actors = {action: actor for _, action, actor in told}
     assert [(kind, action) for kind, action, _ in told if action != "refused"] == [
         ("USER_ACTION", "chat_request"),

@@ -15,7 +15,8 @@ TTL_S = 3
 
 
 def script(request: dict[str, Any]) -> dict[str, Any]:
-    """A model that buys what it is told to: BUY <quantity> <symbol>, several in a message; FAULT: an error; HACK: what it may not."""
+    """A model that buys what it is told to: BUY <quantity> <symbol>, several in a message; FAULT: an error; HACK:
+    what it may not."""
     tools = {tool["function"]["name"] for tool in request.get("tools", ())}
     last = max(number for number, message in enumerate(request["messages"]) if message["role"] == "user")
     said = request["messages"][last]["content"]
@@ -27,13 +28,24 @@ def script(request: dict[str, Any]) -> dict[str, Any]:
     if "HACK" in said and "transfer_to_portfolio" in tools:
         return {"tool_calls": [("approve_order", {"order_id": "1"}), ("transfer_to_portfolio", {"instructions": said})]}
     if "HACK" in said:
-        theirs = {"symbol": "AAPL", "side": "buy", "quantity": 1, "user_id": "1", "status": "filled", "approved_by": "bob"}
+        theirs = {
+            "symbol": "AAPL",
+            "side": "buy",
+            "quantity": 1,
+            "user_id": "1",
+            "status": "filled",
+            "approved_by": "bob",
+        }
         return {"tool_calls": [("propose_order", theirs), ("submit_order", {}), ("propose_order", {"symbol": 5})]}
     if "transfer_to_portfolio" in tools:
         return {"tool_calls": [("transfer_to_portfolio", {"instructions": said})]}
     words = said.split()
     wishes = [(words[number + 1], words[number + 2]) for number, word in enumerate(words) if word == "BUY"]
-    return {"tool_calls": [("propose_order", {"symbol": symbol, "side": "buy", "quantity": amount}) for amount, symbol in wishes]}
+    return {
+        "tool_calls": [
+            ("propose_order", {"symbol": symbol, "side": "buy", "quantity": amount}) for amount, symbol in wishes
+        ]
+    }
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +105,8 @@ def test_an_order_nobody_decides_on_lapses_and_leaves_no_fill(desk: Product) -> 
 
 
 def test_every_model_call_is_kept(desk: Product) -> None:
-    code = "from agents.models import ModelCall as M; print(list(M.objects.values_list('agent', 'model', 'input_tokens', 'outcome')))"
+    columns = "'agent', 'model', 'input_tokens', 'outcome'"
+    code = f"from agents.models import ModelCall as M; print(list(M.objects.values_list({columns})))"
     rows = desk.manage("shell", "--no-imports", "-c", code)
     assert "('portfolio', 'scripted', 1000, 'ok')" in rows
     assert "InternalServerError" in rows

@@ -14,8 +14,7 @@ from knox.models import get_token_model
 from compliance.models import ComplianceEvent
 from orders.models import Order
 from tests.agents.test_chat import client
-from tests.conftest import NOON
-from tests.orders.conftest import Propose, propose  # noqa: F401 - a fixture
+from tests.conftest import NOON, Propose
 
 JSON = "application/json"
 
@@ -25,7 +24,9 @@ def test_without_a_token_nothing_is_told(db: None) -> None:
     assert (reply.status_code, reply.json()["message"], reply["WWW-Authenticate"]) == (401, "Invalid token", "Bearer")
 
 
-@pytest.mark.parametrize("header", ["Bearer garbage", "Bearer", "Bearer a b", "Basic YW5uOnNlY3JldA==", "Token x", "bearer \x00"])
+@pytest.mark.parametrize(
+    "header", ["Bearer garbage", "Bearer", "Bearer a b", "Basic YW5uOnNlY3JldA==", "Token x", "bearer \x00"]
+)
 def test_a_token_that_is_none_is_refused_in_the_same_words(db: None, header: str) -> None:
     reply = Client(headers={"Authorization": header}).get("/api/v1/orders/")
     assert (reply.status_code, reply.json()["code"], reply.json()["message"]) == (401, "invalid_token", "Invalid token")
@@ -40,11 +41,16 @@ def test_a_token_is_given_for_a_password_hashed_at_rest_and_taken_away(ann: User
     assert web.get("/api/v1/portfolio/").status_code == 200
     assert web.post("/api/v1/auth/logout/").status_code == 204
     assert web.get("/api/v1/portfolio/").status_code == 401
-    assert list(ComplianceEvent.objects.filter(type="ACCESS").order_by("id").values_list("action", flat=True)) == ["login", "logout"]
+    assert list(ComplianceEvent.objects.filter(type="ACCESS").order_by("id").values_list("action", flat=True)) == [
+        "login",
+        "logout",
+    ]
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("body", [{"username": "ann", "password": "wrong"}, {"username": "nobody", "password": "secret"}])
+@pytest.mark.parametrize(
+    "body", [{"username": "ann", "password": "wrong"}, {"username": "nobody", "password": "secret"}]
+)
 def test_a_wrong_password_and_a_wrong_name_read_the_same(ann: User, body: dict[str, str]) -> None:
     reply = Client().post("/api/v1/auth/token/", body, content_type=JSON)
     assert (reply.status_code, reply.json()["code"]) == (401, "wrong_credentials")
@@ -66,7 +72,12 @@ def test_a_token_ends_with_its_time_and_with_its_person(ann: User) -> None:
 @pytest.mark.django_db
 def test_what_is_not_there_is_json_and_carries_the_request_s_id(ann: User) -> None:
     reply = client(ann).get("/api/v1/orders/8b2c5d0e-0000-0000-0000-000000000000/", headers={"X-Request-ID": "abc-1"})
-    assert (reply.status_code, reply.json()["code"], reply.json()["request_id"], reply["X-Request-ID"]) == (404, "not_found", "abc-1", "abc-1")
+    assert (reply.status_code, reply.json()["code"], reply.json()["request_id"], reply["X-Request-ID"]) == (
+        404,
+        "not_found",
+        "abc-1",
+        "abc-1",
+    )
     forged = client(ann).get("/api/v1/portfolio/", headers={"X-Request-ID": "x\ny"})
     assert "\n" not in forged["X-Request-ID"]
 
@@ -116,7 +127,8 @@ def test_the_rate_is_exact_under_simultaneous_requests(ann: User, monkeypatch: p
 def test_a_repeat_with_an_idempotency_key_is_answered_and_not_done_again(ann: User) -> None:
     web = client(ann)
     first, second = (
-        web.post("/api/v1/chat/", {"message": "buy 1 Nike"}, content_type=JSON, headers={"Idempotency-Key": "k1"}) for _ in range(2)
+        web.post("/api/v1/chat/", {"message": "buy 1 Nike"}, content_type=JSON, headers={"Idempotency-Key": "k1"})
+        for _ in range(2)
     )
     assert first.json() == second.json()
     assert second["Idempotency-Replayed"] == "true"
@@ -126,7 +138,7 @@ def test_a_repeat_with_an_idempotency_key_is_answered_and_not_done_again(ann: Us
 
 
 @pytest.mark.django_db
-def test_lists_are_paged_by_cursor(ann: User, propose: Propose) -> None:  # noqa: F811
+def test_lists_are_paged_by_cursor(ann: User, propose: Propose) -> None:
     for minute in range(5):
         propose(quantity=str(minute + 1), at=NOON + timedelta(seconds=minute))
     web = client(ann)
@@ -140,14 +152,19 @@ def test_lists_are_paged_by_cursor(ann: User, propose: Propose) -> None:  # noqa
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["?ordering=maker__password", "?maker__username__startswith=a", "?cursor=zzz", "?limit=100000", "?status=nothing"])
+@pytest.mark.parametrize(
+    "query",
+    ["?ordering=maker__password", "?maker__username__startswith=a", "?cursor=zzz", "?limit=100000", "?status=nothing"],
+)
 def test_a_list_takes_no_other_questions(ann: User, query: str) -> None:
     assert client(ann).get(f"/api/v1/orders/{query}").status_code in (200, 404, 422)
 
 
 @pytest.mark.django_db
 def test_a_list_costs_the_same_number_of_queries_however_long(
-    ann: User, propose: Propose, django_assert_max_num_queries: Any  # noqa: F811
+    ann: User,
+    propose: Propose,
+    django_assert_max_num_queries: Any,
 ) -> None:
     for minute in range(12):
         propose(quantity=str(minute + 1), at=NOON + timedelta(seconds=minute))
@@ -172,5 +189,3 @@ def test_the_schema_is_openapi_3_1_and_its_page_asks_no_foreign_host() -> None:
         page = Client().get(path).content.decode()
         assert "swagger" in page
         assert "https://" not in page
-
-

@@ -63,13 +63,21 @@ def test_a_model_that_does_not_answer_degrades(settings: Any, caplog: pytest.Log
 def test_a_database_without_its_tables_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_unapplied", lambda: True)
     reply = get_health()
-    assert (reply.status_code, reply.json()["status"], reply.json()["components"]["database"]) == (503, "unhealthy", False)
+    assert (reply.status_code, reply.json()["status"], reply.json()["components"]["database"]) == (
+        503,
+        "unhealthy",
+        False,
+    )
 
 
 def test_the_page_is_for_browsers_and_its_json_is_the_same() -> None:
     heartbeat()
     assert b"<html" in get_health("/ht/", Accept="text/html").content
-    for reply in (get_health("/ht/?format=json"), get_health("/ht/", Accept="application/json"), get_health("/health", Accept="text/html")):
+    for reply in (
+        get_health("/ht/?format=json"),
+        get_health("/ht/", Accept="application/json"),
+        get_health("/health", Accept="text/html"),
+    ):
         assert reply.json()["status"] == "healthy"
     assert get_health("/ht/", Accept="nonsense").status_code == 200
     assert get_health("/health/live").status_code == 200
@@ -122,7 +130,10 @@ def test_the_demo_s_people_are_made_and_made_again(settings: Any) -> None:
     settings.DEMO = True
     first, second = (json.loads(run("demo_cast", "--json")) for _ in range(2))
     assert [person["username"] for person in first] == ["ann", "ben", "bob", "bea", "carol", "olga"]
-    assert all(one["token"] != two["token"] and one["password"] != two["password"] for one, two in zip(first, second, strict=True))
+    assert all(
+        one["token"] != two["token"] and one["password"] != two["password"]
+        for one, two in zip(first, second, strict=True)
+    )
     assert Account.objects.get(owner__username="ann").cash_usd == 100_000
     assert User.objects.get(username="olga").is_superuser
     assert not User.objects.get(username="ann").is_staff
@@ -163,7 +174,9 @@ def test_a_turn_from_the_terminal(ann: User) -> None:
 )
 def test_a_configuration_that_cannot_be_does_not_start(tmp_path: Path, env: dict[str, str], said: str) -> None:
     clean = {"PATH": os.environ["PATH"], "NEXTRADE_DATA_DIR": str(tmp_path), **env}
-    done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=clean, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=clean, capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert said in done.stderr
 
@@ -173,7 +186,12 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     clean = {"PATH": os.environ["PATH"], "NEXTRADE_DATA_DIR": str(tmp_path), "SECRET_KEY_FILE": str(tmp_path / "key")}
     code = "from django.conf import settings; print(settings.SECRET_KEY, settings.DEMO, settings.SESSION_COOKIE_SECURE)"
     done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, check=True
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "from-a-file False True"
 

@@ -6,9 +6,8 @@ from django.contrib.auth.models import User
 
 from orders import brokers, services
 from orders.models import Account, Execution, Order, Outbox, PaperOrder, Position, Status
-from tests.conftest import NOON
+from tests.conftest import NOON, Propose
 from tests.fakes import FaultyBroker
-from tests.orders.conftest import Propose
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(seconds=31)
@@ -88,7 +87,9 @@ def test_a_lost_answer_leaves_the_order_in_doubt_and_the_broker_is_asked_before_
     assert Execution.objects.count() == PaperOrder.objects.count() == 1
 
 
-def test_a_worker_that_dies_before_sending_is_followed_by_one_that_sends_once(approved: Order, line: FaultyBroker) -> None:
+def test_a_worker_that_dies_before_sending_is_followed_by_one_that_sends_once(
+    approved: Order, line: FaultyBroker
+) -> None:
     assert services._claim(approved.pk, Outbox.Kind.SUBMIT, at=NOON) is not None
     assert services._ready(approved.pk, at=NOON) is not None
     submit(approved)
@@ -108,7 +109,9 @@ def test_a_broker_that_is_down_is_no_reason_to_forget(propose: Propose, bob: Use
     assert status(order) == Status.NEW
 
 
-def test_a_limit_order_rests_until_the_price_is_there(propose: Propose, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_order_rests_until_the_price_is_there(
+    propose: Propose, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = propose(order_type="limit", limit_price="100")
     services.approve(order.pk, by=bob, version=order.version, at=NOON)
     submit(order)
@@ -150,7 +153,9 @@ def test_a_cancel_while_the_order_is_in_doubt_settles_it(approved: Order, ann: U
     assert not PaperOrder.objects.exists()
 
 
-def test_selling_realises_the_gain_over_average_cost(propose: Propose, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selling_realises_the_gain_over_average_cost(
+    propose: Propose, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for side, quantity, price in (("buy", "10", 100), ("buy", "10", 200), ("sell", "5", 180)):
         monkeypatch.setattr("orders.quotes.simulated._price", lambda symbol, at, price=price: Decimal(price))
         order = propose(side=side, quantity=quantity, at=NOON + timedelta(minutes=price))

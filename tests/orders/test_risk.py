@@ -14,7 +14,11 @@ BUY = Proposal(symbol="AAPL", side="buy", quantity=Decimal(10))
 
 def test_with_no_facts_at_all_nothing_passes_but_what_needs_none() -> None:
     for phase in Phase:
-        passed = {check.code for check in risk.assess(BUY, Facts(at=NOON, limits=None, halt_reason=None, duplicate_id=None), phase=phase) if check.passed}
+        passed = {
+            check.code
+            for check in risk.assess(BUY, Facts(at=NOON, limits=None, halt_reason=None, duplicate_id=None), phase=phase)
+            if check.passed
+        }
         assert passed <= {Code.INVALID_PRICE, Code.INSUFFICIENT_POSITION}
 
 

@@ -12,8 +12,7 @@ from orders import payload, services
 from orders.models import Account, Approval, Limits, Order, Outbox, Status
 from orders.services import CheckFailed, NotAnApprover, ReasonMissing, SelfApproval
 from orders.transitions import IllegalTransition, StaleOrder
-from tests.conftest import NOON, make_limits, person
-from tests.orders.conftest import Propose
+from tests.conftest import NOON, Propose, make_limits, person
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +57,9 @@ def test_the_same_tool_call_again_is_the_same_order(propose: Propose) -> None:
         ("١٠", "invalid_quantity"),
     ],
 )
-def test_a_quantity_that_is_none_leaves_no_row_but_an_event(propose: Propose, ann: User, quantity: str, code: str) -> None:
+def test_a_quantity_that_is_none_leaves_no_row_but_an_event(
+    propose: Propose, ann: User, quantity: str, code: str
+) -> None:
     with pytest.raises(Invalid) as refusal:
         propose(quantity=quantity)
     assert refusal.value.reason == code
@@ -88,7 +89,9 @@ def test_a_symbol_that_is_none_is_refused(propose: Propose, symbol: str) -> None
         ({"symbol": "F", "order_type": "limit", "limit_price": "0.01", "quantity": "1"}, "NOTIONAL_BELOW_MINIMUM"),
     ],
 )
-def test_an_order_against_the_rules_is_denied_with_its_code(propose: Propose, wanted: dict[str, Any], code: str) -> None:
+def test_an_order_against_the_rules_is_denied_with_its_code(
+    propose: Propose, wanted: dict[str, Any], code: str
+) -> None:
     order = propose(**wanted)
     assert order.status == Status.DENIED
     assert code in codes(order)
@@ -168,7 +171,11 @@ def test_an_approval_binds_the_hash_and_leaves_work_for_the_executor(approved: O
     assert Outbox.objects.get(order=approved).kind == Outbox.Kind.SUBMIT
     assert actions(approved) == ["order_proposed", "order_approved"]
     event = ComplianceEvent.objects.get(action="order_approved")
-    assert (event.type, event.actor_pid, event.on_behalf_of) == ("APPROVAL", f"user:{bob.pk}", f"user:{approved.maker_id}")
+    assert (event.type, event.actor_pid, event.on_behalf_of) == (
+        "APPROVAL",
+        f"user:{bob.pk}",
+        f"user:{approved.maker_id}",
+    )
 
 
 def test_nobody_approves_their_own_order_not_even_a_superuser(propose: Propose, ann: User) -> None:
@@ -180,14 +187,24 @@ def test_nobody_approves_their_own_order_not_even_a_superuser(propose: Propose, 
     with pytest.raises(SelfApproval):
         services.decline(order.pk, by=ann, version=order.version, reason="x", at=NOON)
     assert Order.objects.get(pk=order.pk).status == Status.PENDING_APPROVAL
-    assert list(ComplianceEvent.objects.filter(action="refused").values_list("details__code", flat=True)) == ["self_approval"] * 2
+    assert (
+        list(ComplianceEvent.objects.filter(action="refused").values_list("details__code", flat=True))
+        == ["self_approval"] * 2
+    )
 
 
 def test_the_database_itself_refuses_an_approval_by_the_maker(propose: Propose, ann: User) -> None:
     order = propose()
     with pytest.raises(IntegrityError, match="four_eyes"), transaction.atomic():
         Approval.objects.create(
-            order=order, maker=ann, checker=ann, payload_sha256="", quote_usd=1, quote_as_of=NOON, limits_version=1, at=NOON
+            order=order,
+            maker=ann,
+            checker=ann,
+            payload_sha256="",
+            quote_usd=1,
+            quote_as_of=NOON,
+            limits_version=1,
+            at=NOON,
         )
 
 

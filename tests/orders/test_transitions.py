@@ -8,14 +8,15 @@ from compliance.models import ComplianceEvent
 from orders import transitions
 from orders.models import Event, Order, Status
 from orders.transitions import IllegalTransition, StaleOrder
-from tests.conftest import NOON
-from tests.orders.conftest import Propose
+from tests.conftest import NOON, Propose
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("status", "event"), [*itertools.product(Status, Event)])
-def test_every_status_and_event_moves_by_the_table_or_not_at_all(propose: Propose, status: Status, event: Event) -> None:
+def test_every_status_and_event_moves_by_the_table_or_not_at_all(
+    propose: Propose, status: Status, event: Event
+) -> None:
     order = propose()
     filled = status == Status.FILLED
     Order.objects.filter(pk=order.pk).update(status=status, cum_qty=Decimal(10) if filled else Decimal(0))

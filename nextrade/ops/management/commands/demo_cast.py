@@ -36,7 +36,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not (settings.DEMO or settings.DEBUG) or settings.BROKER != "paper":
-            raise CommandError("this is a production configuration: the demo's people have no place in it", returncode=1)
+            raise CommandError(
+                "this is a production configuration: the demo's people have no place in it", returncode=1
+            )
         people = [_member(*member) for member in CAST]
         if options["json"]:
             self.stdout.write(json.dumps(people))
@@ -57,7 +59,9 @@ def _member(username: str, group: str, is_staff: bool) -> dict[str, Any]:
         user.groups.set([Group.objects.get(name=group)])
         get_token_model().objects.filter(user=user).delete()
         _, token = get_token_model().objects.create(user=user)
-        audit.record(Action.DEMO_CAST, actor="system:demo_cast", on_behalf_of=audit.person(user), at=at, details={"group": group})
+        audit.record(
+            Action.DEMO_CAST, actor="system:demo_cast", on_behalf_of=audit.person(user), at=at, details={"group": group}
+        )
     if group == "Traders":
         services.open_account(user, cash_usd=OPENING_CASH_USD, by="system:demo_cast", at=at)
     return {"username": username, "password": password, "token": token, "groups": [group]}

@@ -1,8 +1,9 @@
 """The queue's cluster under watch.
 
-Context: killing an idle django-q2 worker deadlocks its cluster, which goes on looking well and ignores SIGTERM; killing its
-main process leaves the others working. Choice: the cluster is a process group of its own that ends as a whole, and lives
-only as long as its heartbeat comes through. Cost: one more process; whoever runs this command restarts it when it ends.
+Context: killing an idle django-q2 worker deadlocks its cluster, which goes on looking well and ignores SIGTERM;
+killing its main process leaves the others working. Choice: the cluster is a process group of its own that ends as a
+whole, and lives only as long as its heartbeat comes through. Cost: one more process; whoever runs this command
+restarts it when it ends.
 """
 
 import contextlib
