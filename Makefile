@@ -40,7 +40,7 @@ lint: install
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 types: install
-	$(BIN)/mypy .
+	$(BIN)/mypy
 
 verify: lint types test
 

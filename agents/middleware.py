@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import openai
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
@@ -40,7 +41,8 @@ class Desk(AgentMiddleware[Any, Turn]):
             raise ModelUnavailable("the answer took too long and was given up")
         prompt = SystemMessage(f"{request.system_prompt}\n\n{turn.facts}".strip())
         ready = request.override(messages=presentable(request.messages), system_message=prompt)
-        release_connections()
+        if not settings.SQLITE:  # a pool is short of connections while a model takes its time, a file is not
+            release_connections()
         start = time.monotonic()
         try:
             response = handler(ready)

@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from compliance import audit, projection
 from compliance.audit import Action
-from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol, Severity
+from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol
 
 TYPE_COLOURS = {
     **dict.fromkeys(EventType, ""),
@@ -34,8 +34,8 @@ TYPE_COLOURS = {
     EventType.EXECUTION: "success",
     EventType.ACCESS: "warning",
 }
-SEVERITY_COLOURS = {**dict.fromkeys(Severity, ""), Severity.WARNING: "warning", Severity.ERROR: "danger", Severity.CRITICAL: "danger"}
 OUTCOME_COLOURS = {Outcome.SUCCESS: "success", Outcome.REFUSED: "warning", Outcome.FAILED: "danger"}
+UNTOLD = frozenset({"from", "to", "version", "payload_sha256"})
 ID_START = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]{0,28}")
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories of characters that do something to a text without being seen in it."""
@@ -54,7 +54,6 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
     """Nobody adds, changes or deletes here, whatever their rights; who may view may look."""
 
     actions = ()
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -93,8 +92,9 @@ class ComplianceEventAdmin(ReadOnly):
     search_fields = ("actor_pid", "subject_pid", "order_id", "request_id", "action")
     search_help_text = "User name, user:7, order, request or action"
     list_per_page = 50
+    show_full_result_count = False
     fieldsets = (
-        ("What happened", {"fields": ("time", "kind", "action", "gravity", "result")}),
+        ("What happened", {"fields": ("time", "type", "action", "severity", "outcome")}),
         ("Who", {"fields": ("actor", "person", "request_id")}),
         ("About what", {"fields": ("order_page", "thread_id", "facts")}),
         ("As it is stored", {"fields": ("event_uuid", "retention_class", "schema_v", "bytes_stored")}),
@@ -115,15 +115,11 @@ class ComplianceEventAdmin(ReadOnly):
 
     @display(description="time (UTC)", ordering="id")  # type: ignore[untyped-decorator]
     def time(self, event: ComplianceEvent) -> str:
-        return format_html('<span class="nx-mono nx-nowrap">{}</span>', f"{event.ts_utc:%Y-%m-%d %H:%M:%S}")
+        return format_html('<span class="nx-time">{}</span>', f"{event.ts_utc:%Y-%m-%d %H:%M:%S}")
 
     @display(description="type", label=TYPE_COLOURS)  # type: ignore[untyped-decorator]
     def kind(self, event: ComplianceEvent) -> tuple[str, str]:
         return event.type, event.type.replace("_", " ")
-
-    @display(description="severity", label=SEVERITY_COLOURS)  # type: ignore[untyped-decorator]
-    def gravity(self, event: ComplianceEvent) -> str:
-        return event.severity
 
     @display(description="outcome", label=OUTCOME_COLOURS)  # type: ignore[untyped-decorator]
     def result(self, event: ComplianceEvent) -> str:
@@ -141,7 +137,7 @@ class ComplianceEventAdmin(ReadOnly):
         if event.order_id is None:
             return "-"
         url = reverse("admin:compliance_complianceevent_changelist")
-        return format_html('<a class="nx-link nx-mono" href="{}?q={}">{}</a>', url, event.order_id, str(event.order_id)[:8])
+        return format_html('<a class="nx-link nx-mono nx-nowrap" href="{}?q={}">{}</a>', url, event.order_id, str(event.order_id)[:8])
 
     @display(description="order")  # type: ignore[untyped-decorator]
     def order_page(self, event: ComplianceEvent) -> str:
@@ -161,9 +157,8 @@ class ComplianceEventAdmin(ReadOnly):
     @display(description="details")  # type: ignore[untyped-decorator]
     def summary(self, event: ComplianceEvent) -> str:
         """The first facts, enough to know an event by."""
-        told = "; ".join(f"{key}: {_short(value)}" for key, value in event.details.items() if value not in ("", None, []))
-        text = projection.escape(told)
-        return format_html('<span class="nx-summary" x-ignore>{}</span>', text if len(text) < 110 else f"{text[:108]}…")
+        text = projection.escape("; ".join(_facts(event.details)))
+        return format_html('<span class="nx-summary" x-ignore>{}</span>', text if len(text) < 100 else f"{text[:98]}…")
 
     @display(description="details")  # type: ignore[untyped-decorator]
     def facts(self, event: ComplianceEvent) -> str:
@@ -238,18 +233,23 @@ def _of_order(term: str) -> Q:
 
 
 def _named(pid: str, event: ComplianceEvent) -> str:
-    """ "bob (user:7)" for a user, the id itself for an agent or the system."""
+    """A user's name, in a list; on the event's own page with the id. The id alone for agents, the system and lost users."""
     if not pid:
         return "-"
     names = getattr(event, "names", None)
-    name = projection.name(pid) if names is None else names.get(pid, pid)
-    if name == pid:
-        return pid
-    return format_html('{} <span class="nx-faint nx-nowrap">{}</span>', name, pid)
+    if names is not None:
+        return format_html('<span class="nx-nowrap" title="{}">{}</span>', pid, names.get(pid, pid))
+    name = projection.name(pid)
+    return pid if name == pid else format_html('{} <span class="nx-faint">{}</span>', name, pid)
 
 
-def _short(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _facts(details: dict[str, Any]) -> Iterator[str]:
+    """What a reader looks for first: the move, then the other facts; hashes and versions are on the event's own page."""
+    if "to" in details:
+        yield f"{details.get('from')} → {details['to']}"
+    for key, value in details.items():
+        if key not in UNTOLD and value not in ("", None, []):
+            yield f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _spelled(character: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -15,6 +16,8 @@ from nextrade.ops.models import IdempotentReply
 Handler = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}")
 IN_PROGRESS = 0
+ABANDONED = timedelta(minutes=2)
+"""A process that died on a request must not block its repeat; a turn is over long before."""
 
 
 def request_id(get_response: Handler) -> Handler:
@@ -42,6 +45,8 @@ def idempotency(get_response: Handler) -> Handler:
             return get_response(request)
         body = hashlib.sha256(request.body).hexdigest()
         key = hashlib.sha256("\n".join([request.headers["Authorization"], request.path, given]).encode()).hexdigest()
+        abandoned = IdempotentReply.objects.filter(status=IN_PROGRESS, created_at__lt=timezone.now() - ABANDONED)
+        abandoned.filter(key=key).delete()
         try:
             with transaction.atomic():
                 reply = IdempotentReply.objects.create(key=key, body_sha256=body, created_at=timezone.now())

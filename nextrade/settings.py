@@ -248,6 +248,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "STYLES": ["nextrade.ops.admin.stylesheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "nextrade.ops.admin.favicon"}],
     "SIDEBAR": {
         "show_search": False,
         "navigation": [

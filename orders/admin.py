@@ -85,7 +85,11 @@ class Row:
 class CheckTable:
     title: str
     rows: list[Row]
-    is_open: bool
+    is_now: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_now or self.failures > 0
 
     @property
     def failures(self) -> int:
@@ -140,6 +144,8 @@ class OrderAdmin(ReadOnly):
     sortable_by = ("since",)
     search_fields = ("symbol", "id", "client_order_id", "maker__username")
     search_help_text = "Symbol, order or user name"
+    show_full_result_count = True
+    list_before_template = "admin/orders/order/queue_note.html"
     actions = ("approve_selected", "decline_selected")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Queue]:
@@ -160,6 +166,10 @@ class OrderAdmin(ReadOnly):
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orders.approve_order")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        more = {"waiting": waiting(request), "may_approve": self.has_approve_permission(request)}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The review page is the order's page."""
@@ -243,9 +253,9 @@ class OrderAdmin(ReadOnly):
         is_waiting = order.status == Status.PENDING_APPROVAL
         words = legible(order.user_words)
         return {
-            "title": "Review",
-            "subtitle": f"order {str(order.pk)[:8]}",
+            "title": f"Review {order.side} {plain(order.quantity)} {order.symbol}",
             "opts": self.opts,
+            "original": order,
             "order": order,
             "status_colour": STATUS_COLOURS[Status(order.status)],
             "side_colour": SIDE_COLOURS[Side(order.side)],
@@ -497,14 +507,14 @@ def _effects(order: Order, review: queries.Review) -> list[tuple[str, str, str, 
     """Rows of what, before, change, after."""
     flow = "–" if review.flow_usd is None else f"{review.flow_usd:+,.2f}"
     return [
-        (f"{order.symbol}, shares", plain(review.held), f"{review.change.normalize():+f}", plain(review.held_after)),
+        (f"Shares of {order.symbol}", plain(review.held), f"{review.change.normalize():+f}", plain(review.held_after)),
         ("Cash, USD", usd(review.cash_usd), flow, usd(review.cash_after_usd)),
-        ("Free of other orders, USD", usd(review.free_usd), flow, usd(review.free_after_usd)),
+        ("Free cash, USD", usd(review.free_usd), flow, usd(review.free_after_usd)),
     ]
 
 
 def _quotes(order: Order, review: queries.Review) -> list[tuple[str, str, datetime | None, str]]:
-    """Rows of when, price, as of, source."""
+    """Rows of when, price, as of, source; now and then, for the two to be compared."""
     now = review.quote
     return [
         ("At proposal", usd(order.quote_usd), order.quote_as_of, order.quote_source),
@@ -513,11 +523,15 @@ def _quotes(order: Order, review: queries.Review) -> list[tuple[str, str, dateti
 
 
 def _check_tables(order: Order, review: queries.Review | None) -> list[CheckTable]:
-    """The checks run for this viewer, while there is something to decide, and those on record."""
+    """The checks run for this viewer, while there is something to decide, and those on record; what failed lies open."""
     now = [_row("now", check.as_json()) for check in review.checks] if review else []
-    kept = [_row(PHASES.get(check["phase"], check["phase"]), check) for check in order.checks]
-    tables = [CheckTable(title="Checks now", rows=now, is_open=True), CheckTable(title="Checks on record", rows=kept, is_open=not now)]
+    kept = [CheckTable(title=f"Checks {when}", rows=_kept(order, phase, when)) for phase, when in PHASES.items()]
+    tables = [CheckTable(title="Checks now", rows=now, is_now=True), *kept]
     return [table for table in tables if table.rows]
+
+
+def _kept(order: Order, phase: str, when: str) -> list[Row]:
+    return [_row(when, check) for check in order.checks if check["phase"] == phase]
 
 
 def _row(phase: str, check: dict[str, Any]) -> Row:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import TransactionTestCase
 
 from agents import memory
-from compliance import triggers
+from compliance import projection, triggers
 from orders import services
 from orders.models import Account, Limits, Order
 
@@ -75,6 +75,12 @@ def olga(db: None) -> User:
 @pytest.fixture
 def account(ann: User) -> Account:
     return Account.objects.get(owner=ann)
+
+
+@pytest.fixture(autouse=True)
+def names_are_fresh() -> None:
+    """Two tests may give one key to two people."""
+    projection.username.cache_clear()
 
 
 @pytest.fixture(autouse=True)

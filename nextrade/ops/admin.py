@@ -38,6 +38,10 @@ def environment(request: HttpRequest) -> list[str]:
     return ["PAPER TRADING", "success"] if settings.BROKER == "paper" else ["LIVE TRADING", "danger"]
 
 
+def favicon(request: HttpRequest) -> str:
+    return static("nextrade/favicon.svg")
+
+
 def stylesheet(request: HttpRequest) -> str:
     return static("nextrade/admin.css")
 
