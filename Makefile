@@ -13,7 +13,7 @@ install: .venv/installed $(DATA)/demo_secret_key
 	$(PYTHON) -m venv .venv
 	awk '/^uv==/ { on = 1 } on { print } on && !/\\$$/ { exit }' requirements.lock > .venv/uv.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
-	$(BIN)/uv pip install --quiet -p $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --system-certs -p $(BIN)/python --require-hashes -r requirements.lock
 	touch $@
 
 $(DATA)/demo_secret_key:

@@ -137,7 +137,9 @@ class ComplianceEventAdmin(ReadOnly):
         if event.order_id is None:
             return "-"
         url = reverse("admin:compliance_complianceevent_changelist")
-        return format_html('<a class="nx-link nx-mono nx-nowrap" href="{}?q={}">{}</a>', url, event.order_id, str(event.order_id)[:8])
+        return format_html(
+            '<a class="nx-link nx-mono nx-nowrap" href="{}?q={}">{}</a>', url, event.order_id, str(event.order_id)[:8]
+        )
 
     @display(description="order")  # type: ignore[untyped-decorator]
     def order_page(self, event: ComplianceEvent) -> str:

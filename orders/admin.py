@@ -37,7 +37,9 @@ SIDE_COLOURS = {Side.BUY: "success", Side.SELL: "danger"}
 STATUS_COLOURS = {
     **dict.fromkeys(Status, ""),
     Status.PENDING_APPROVAL: "warning",
-    **dict.fromkeys((Status.APPROVED, Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL), "info"),
+    **dict.fromkeys(
+        (Status.APPROVED, Status.PENDING_NEW, Status.NEW, Status.PARTIALLY_FILLED, Status.PENDING_CANCEL), "info"
+    ),
     Status.FILLED: "success",
     **dict.fromkeys((Status.DENIED, Status.DECLINED, Status.REJECTED), "danger"),
 }
@@ -304,7 +306,7 @@ class OrderAdmin(ReadOnly):
 
 @admin.register(Execution)
 class ExecutionAdmin(ReadOnly):
-    list_display = ("executed_at", "owner", "side_badge", "what", "price", "value", "commission", "broker", "order_ref")
+    list_display = ("when", "owner", "side_badge", "what", "price", "value", "commission", "broker", "order_ref")
     list_filter = ("side", "broker")
     list_select_related = ("account__owner", "order")
     search_fields = ("symbol", "exec_id", "order__id", "account__owner__username")
@@ -312,8 +314,12 @@ class ExecutionAdmin(ReadOnly):
     date_hierarchy = "executed_at"
     ordering = ("-executed_at", "-id")
     sortable_by = ()
-    fields = ("executed_at", "owner", "side_badge", "what", "price", "value", "commission", "broker", "exec_id", "order_ref")
+    fields = ("when", "owner", "side", "what", "price", "value", "commission", "broker", "exec_id", "order_ref")
     readonly_fields = fields
+
+    @display(description="executed at", ordering="executed_at")  # type: ignore[untyped-decorator]
+    def when(self, execution: Execution) -> str:
+        return f"{timezone.localtime(execution.executed_at):%d %b %Y %H:%M:%S}"
 
     @display(description="side", label=SIDE_COLOURS)  # type: ignore[untyped-decorator]
     def side_badge(self, execution: Execution) -> str:
@@ -377,14 +383,19 @@ class PositionInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Account)
 class AccountAdmin(ReadOnly):
-    list_display = ("owner", "cash", "is_active", "opened_at")
+    list_display = ("holder", "cash", "is_active", "opened_at")
     list_filter = ("is_active",)
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
     ordering = ("owner__username",)
-    fields = ("owner", "cash", "is_active", "opened_at")
+    fields = ("holder", "cash", "is_active", "opened_at")
     readonly_fields = fields
     inlines = (PositionInline,)
+
+    @display(description="owner", ordering="owner__username")  # type: ignore[untyped-decorator]
+    def holder(self, account: Account) -> str:
+        """The name alone: the field itself would link to a page that few may open."""
+        return account.owner.get_username()
 
     @display(description="cash USD", ordering="cash_usd")  # type: ignore[untyped-decorator]
     def cash(self, account: Account) -> str:
@@ -393,7 +404,16 @@ class AccountAdmin(ReadOnly):
 
 @admin.register(Limits)
 class LimitsAdmin(ReadOnly):
-    list_display = ("version", "per_order", "smallest", "per_approval", "shares", "duplicate_window_s", "set_by", "set_at")
+    list_display = (
+        "version",
+        "per_order",
+        "smallest",
+        "per_approval",
+        "shares",
+        "duplicate_window_s",
+        "set_by",
+        "set_at",
+    )
     ordering = ("-version",)
     sortable_by = ()
 
@@ -518,7 +538,12 @@ def _quotes(order: Order, review: queries.Review) -> list[tuple[str, str, dateti
     now = review.quote
     return [
         ("At proposal", usd(order.quote_usd), order.quote_as_of, order.quote_source),
-        ("Now", usd(now.price_usd) if now else "–", now.as_of if now else None, now.source if now else "nobody knows a price"),
+        (
+            "Now",
+            usd(now.price_usd) if now else "–",
+            now.as_of if now else None,
+            now.source if now else "nobody knows a price",
+        ),
     ]
 
 

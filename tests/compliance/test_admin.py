@@ -35,7 +35,9 @@ def auditor(client: Client, carol: User) -> Client:
     return client
 
 
-@pytest.mark.parametrize(("group", "status"), [("Compliance", 200), ("Approvers", 403), ("Operations", 403), ("Traders", 403)])
+@pytest.mark.parametrize(
+    ("group", "status"), [("Compliance", 200), ("Approvers", 403), ("Operations", 403), ("Traders", 403)]
+)
 @pytest.mark.parametrize("url", [TRAIL, LIST])
 def test_the_pages_are_for_compliance(client: Client, db: None, group: str, status: int, url: str) -> None:
     client.force_login(person("somebody", group, is_staff=True))
@@ -63,7 +65,14 @@ def test_the_list_names_the_people(auditor: Client, ann: User) -> None:
 
     page = auditor.get(TRAIL).content.decode()
 
-    for text in ("2026-11-23 12:00:30", "USER ACTION", "chat_request", "ann", "message: Buy 10 shares of Apple", "success"):
+    for text in (
+        "2026-11-23 12:00:30",
+        "USER ACTION",
+        "chat_request",
+        "ann",
+        "message: Buy 10 shares of Apple",
+        "success",
+    ):
         assert text in page
 
 
@@ -118,11 +127,24 @@ def test_a_page_of_events_takes_as_many_queries_for_fifty_as_for_two(
 
 def test_the_page_of_an_event_shows_its_details_and_its_bytes(auditor: Client, ann: User) -> None:
     order_id = uuid.uuid4()
-    event = record(Action.ORDER_PROPOSED, actor="agent:trading", on_behalf_of=audit.person(ann), order_id=order_id, details={"symbol": "AAPL"})
+    event = record(
+        Action.ORDER_PROPOSED,
+        actor="agent:trading",
+        on_behalf_of=audit.person(ann),
+        order_id=order_id,
+        details={"symbol": "AAPL"},
+    )
 
     page = auditor.get(f"{TRAIL}{event.pk}/change/").content.decode()
 
-    for text in ("order_proposed", "agent:trading", "ann", f"{TRAIL}?q={order_id}", "&quot;symbol&quot;: &quot;AAPL&quot;", "transaction, 7 years"):
+    for text in (
+        "order_proposed",
+        "agent:trading",
+        "ann",
+        f"{TRAIL}?q={order_id}",
+        "&quot;symbol&quot;: &quot;AAPL&quot;",
+        "transaction, 7 years",
+    ):
         assert text in page
     assert 'name="_save"' not in page
 
@@ -139,14 +161,17 @@ def test_what_strangers_wrote_is_text(auditor: Client) -> None:
         assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in page
 
 
-@pytest.mark.parametrize(("text", "seen"), [
-    ("plain | text\nnext", "plain | text\nnext"),
-    ("a\r\nb", "a\nb"),
-    ("a\rb\tc", "a\\u000db\\u0009c"),
-    ("\u202e\u2066\u061c\u200b\ufeff\u00ad", "\\u202e\\u2066\\u061c\\u200b\\ufeff\\u00ad"),
-    ("\U000e0041", "\\ue0041"),
-    ("ünïcödé 漢字", "ünïcödé 漢字"),
-])
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("plain | text\nnext", "plain | text\nnext"),
+        ("a\r\nb", "a\nb"),
+        ("a\rb\tc", "a\\u000db\\u0009c"),
+        ("\u202e\u2066\u061c\u200b\ufeff\u00ad", "\\u202e\\u2066\\u061c\\u200b\\ufeff\\u00ad"),
+        ("\U000e0041", "\\ue0041"),
+        ("ünïcödé 漢字", "ünïcödé 漢字"),
+    ],
+)
 def test_nothing_hides_in_a_text(text: str, seen: str) -> None:
     assert legible(text) == seen
 

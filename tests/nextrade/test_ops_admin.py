@@ -29,7 +29,12 @@ def chief(client: Client, olga: User) -> Client:
 @pytest.fixture
 def task(db: None) -> Task:
     at = timezone.now()
-    done = {"func": "orders.tasks.execute", "started": at, "stopped": at + timedelta(seconds=2), "kwargs": {"order_id": "<script>"}}
+    done = {
+        "func": "orders.tasks.execute",
+        "started": at,
+        "stopped": at + timedelta(seconds=2),
+        "kwargs": {"order_id": "<script>"},
+    }
     Task.objects.create(id="a" * 32, name="failed-one", success=False, result="<script>alert(1)</script>", **done)
     return Task.objects.create(id="b" * 32, name="good-one", success=True, result="fine", **done)
 
@@ -121,16 +126,30 @@ def test_a_user_is_made_changed_and_given_a_password(chief: Client) -> None:
     assert made.status_code == 302
     page = chief.get(f"/admin/auth/user/{dora.pk}/change/").content.decode()
     assert "dora" in page
-    chief.post(f"/admin/auth/user/{dora.pk}/password/", {"password1": "quite another 8", "password2": "quite another 8", "usable_password": "true"})
+    chief.post(
+        f"/admin/auth/user/{dora.pk}/password/",
+        {"password1": "quite another 8", "password2": "quite another 8", "usable_password": "true"},
+    )
     dora.refresh_from_db()
     assert dora.check_password("quite another 8")
 
 
-@pytest.mark.parametrize(("group", "seen", "unseen"), [
-    ("Approvers", {"Orders", "Executions", "Accounts"}, {"Audit trail", "Schedules", "Users", "Limits"}),
-    ("Compliance", {"Orders", "Executions", "Accounts", "Limits", "Trading halts", "Audit trail", "Restricted symbols"}, {"Schedules", "Users"}),
-    ("Operations", {"Orders", "Limits", "Trading halts", "Schedules", "Tasks done", "Tasks failed"}, {"Accounts", "Audit trail", "Users"}),
-])
+@pytest.mark.parametrize(
+    ("group", "seen", "unseen"),
+    [
+        ("Approvers", {"Orders", "Executions", "Accounts"}, {"Audit trail", "Schedules", "Users", "Limits"}),
+        (
+            "Compliance",
+            {"Orders", "Executions", "Accounts", "Limits", "Trading halts", "Audit trail", "Restricted symbols"},
+            {"Schedules", "Users"},
+        ),
+        (
+            "Operations",
+            {"Orders", "Limits", "Trading halts", "Schedules", "Tasks done", "Tasks failed"},
+            {"Accounts", "Audit trail", "Users"},
+        ),
+    ],
+)
 def test_the_sidebar_leads_only_to_what_a_person_may_see(
     client: Client, db: None, group: str, seen: set[str], unseen: set[str]
 ) -> None:
@@ -155,7 +174,13 @@ def test_the_ribbon_tells_which_money_this_is(settings: Any, rf: Any) -> None:
 def test_the_home_page_tells_where_to_go(client: Client, db: None) -> None:
     page = client.get("/").content.decode()
 
-    for text in ("/admin/orders/order/", "/api/v1/docs/", "/ht/", "http://testserver/api/v1/chat/", "Buy 10 shares of Apple"):
+    for text in (
+        "/admin/orders/order/",
+        "/api/v1/docs/",
+        "/ht/",
+        "http://testserver/api/v1/chat/",
+        "Buy 10 shares of Apple",
+    ):
         assert text in page
     assert "<script" not in page
 

@@ -30,7 +30,9 @@ def now() -> datetime:
 
 def place(owner: User, symbol: str = "AAPL", quantity: str = "10", at: datetime | None = None, **more: Any) -> Order:
     key = f"{owner.username}:{Order.objects.count()}"
-    request = services.Request(key=key, symbol=symbol, side="buy", quantity=quantity, **{"words": f"Buy {quantity} {symbol}", **more})
+    request = services.Request(
+        key=key, symbol=symbol, side="buy", quantity=quantity, **{"words": f"Buy {quantity} {symbol}", **more}
+    )
     order = services.propose(request, owner=owner, by="agent:trading", at=at or timezone.now())
     assert order.status == Status.PENDING_APPROVAL, order.checks
     return order
@@ -70,9 +72,15 @@ def fresh(order: Order) -> Order:
 
 
 @pytest.mark.parametrize("url", [QUEUE, "/admin/orders/execution/", "/admin/orders/account/"])
-@pytest.mark.parametrize(("who", "group", "is_staff", "status"), [
-    ("bob", "Approvers", True, 200), ("carol", "Compliance", True, 200), ("tom", "Traders", True, 403), ("ann", "Traders", False, 302),
-])
+@pytest.mark.parametrize(
+    ("who", "group", "is_staff", "status"),
+    [
+        ("bob", "Approvers", True, 200),
+        ("carol", "Compliance", True, 200),
+        ("tom", "Traders", True, 403),
+        ("ann", "Traders", False, 302),
+    ],
+)
 def test_the_lists_are_for_who_may_view_them(
     client: Client, db: None, url: str, who: str, group: str, is_staff: bool, status: int
 ) -> None:
@@ -111,7 +119,14 @@ def test_the_change_page_of_an_order_is_its_review_page(approver: Client, order:
 def test_the_queue_shows_who_wants_what_and_what_it_is_worth(approver: Client, order: Order) -> None:
     page = approver.get(QUEUE).content.decode()
 
-    for text in (str(order.pk)[:8], "ann", "10 AAPL", orders_admin.usd(order.notional_usd), "Pending Approval", review_url(order)):
+    for text in (
+        str(order.pk)[:8],
+        "ann",
+        "10 AAPL",
+        orders_admin.usd(order.notional_usd),
+        "Pending Approval",
+        review_url(order),
+    ):
         assert text in page
 
 
@@ -164,16 +179,32 @@ def test_the_review_page_shows_all_that_a_decision_takes(approver: Client, order
     page = approver.get(review_url(order)).content.decode()
 
     for text in (
-        "10 AAPL", "Apple Inc.", "Buy 10 AAPL", "ann", "Pending Approval", orders_admin.usd(order.notional_usd), "100,000.00",
-        "at market, good for the day", "INSUFFICIENT_BUYING_POWER", "there is not enough free cash", "all 12 pass",
-        "A model’s text", order.payload_sha256, f'name="version" value="{order.version}"', "proposed",
+        "10 AAPL",
+        "Apple Inc.",
+        "Buy 10 AAPL",
+        "ann",
+        "Pending Approval",
+        orders_admin.usd(order.notional_usd),
+        "100,000.00",
+        "at market, good for the day",
+        "INSUFFICIENT_BUYING_POWER",
+        "there is not enough free cash",
+        "all 12 pass",
+        "A model’s text",
+        order.payload_sha256,
+        f'name="version" value="{order.version}"',
+        "proposed",
     ):
         assert text in page, text
 
 
 def test_the_effect_is_reckoned_for_a_sale_too(approver: Client, ann: User, account: Account) -> None:
-    Position.objects.create(account=account, symbol="AAPL", quantity=Decimal(30), avg_cost_usd=Decimal(100), realized_pnl_usd=Decimal(0))
-    request = services.Request(key="sale", symbol="AAPL", side="sell", quantity="10", order_type="limit", limit_price="200")
+    Position.objects.create(
+        account=account, symbol="AAPL", quantity=Decimal(30), avg_cost_usd=Decimal(100), realized_pnl_usd=Decimal(0)
+    )
+    request = services.Request(
+        key="sale", symbol="AAPL", side="sell", quantity="10", order_type="limit", limit_price="200"
+    )
     order = services.propose(request, owner=ann, by="agent:trading", at=timezone.now())
 
     effects = approver.get(review_url(order)).context["effects"]
@@ -229,11 +260,18 @@ def test_an_approval_needs_no_reason_and_a_refusal_does(approver: Client, ann: U
     assert ComplianceEvent.objects.get(order_id=gone.pk, action="order_declined").details["reason"] == "too much"
 
 
-@pytest.mark.parametrize("form", [
-    {"decision": "approve"}, {"decision": "approve", "version": "x"}, {"decision": "submit", "version": "1"}, {"version": "1"},
-    {"decision": "approve", "version": "1", "reason": "x" * 501}, {"decision": "approve", "version": "9" * 5000},
-    {"decision": "approve", "version": "1", "reason": "\x00"},
-])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"decision": "approve"},
+        {"decision": "approve", "version": "x"},
+        {"decision": "submit", "version": "1"},
+        {"version": "1"},
+        {"decision": "approve", "version": "1", "reason": "x" * 501},
+        {"decision": "approve", "version": "9" * 5000},
+        {"decision": "approve", "version": "1", "reason": "\x00"},
+    ],
+)
 def test_a_decision_that_cannot_be_read_changes_nothing(approver: Client, order: Order, form: dict[str, str]) -> None:
     response = approver.post(review_url(order), form, follow=True)
 
@@ -386,7 +424,11 @@ def test_a_bulk_approval_tells_of_each_and_one_refusal_stops_no_other(
         f"Order {str(last.pk)[:8]} approved: buy 1 AMZN.",
     ]
     assert [fresh(order).status for order in (good, own, restricted, changed, last)] == [
-        Status.APPROVED, Status.PENDING_APPROVAL, Status.PENDING_APPROVAL, Status.DECLINED, Status.APPROVED,
+        Status.APPROVED,
+        Status.PENDING_APPROVAL,
+        Status.PENDING_APPROVAL,
+        Status.DECLINED,
+        Status.APPROVED,
     ]
 
 
@@ -424,7 +466,9 @@ def test_the_form_is_protected_against_forgery(bob: User, order: Order) -> None:
 
 
 def test_an_account_shows_its_positions_and_changes_nothing(approver: Client, account: Account) -> None:
-    Position.objects.create(account=account, symbol="AAPL", quantity=Decimal(30), avg_cost_usd=Decimal("101.5"), realized_pnl_usd=Decimal(0))
+    Position.objects.create(
+        account=account, symbol="AAPL", quantity=Decimal(30), avg_cost_usd=Decimal("101.5"), realized_pnl_usd=Decimal(0)
+    )
     url = f"/admin/orders/account/{account.pk}/change/"
 
     page = approver.get(url).content.decode()
@@ -436,13 +480,23 @@ def test_an_account_shows_its_positions_and_changes_nothing(approver: Client, ac
 
 
 def test_a_stretch_of_time_is_told_in_two_units() -> None:
-    lengths = (timedelta(seconds=-3), timedelta(seconds=45), timedelta(minutes=12), timedelta(hours=3, minutes=5), timedelta(days=2, hours=4))
+    lengths = (
+        timedelta(seconds=-3),
+        timedelta(seconds=45),
+        timedelta(minutes=12),
+        timedelta(hours=3, minutes=5),
+        timedelta(days=2, hours=4),
+    )
 
     assert [orders_admin.span(length) for length in lengths] == ["0 s", "45 s", "12 min", "3 h 5 min", "2 d 4 h"]
 
 
 def test_dollars_are_told_in_cents_unless_there_is_more() -> None:
-    assert [orders_admin.usd(amount) for amount in (None, Decimal("1234.5"), Decimal("0.123400"))] == ["–", "1,234.50", "0.1234"]
+    assert [orders_admin.usd(amount) for amount in (None, Decimal("1234.5"), Decimal("0.123400"))] == [
+        "–",
+        "1,234.50",
+        "0.1234",
+    ]
 
 
 def test_both_sides_and_every_status_have_a_colour() -> None:
