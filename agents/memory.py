@@ -3,6 +3,7 @@
 SQLite beside the data, or on PostgreSQL the schema `checkpoints` of the same server, which no other table lives in.
 """
 
+import fcntl
 import functools
 import sqlite3
 from typing import Any
@@ -29,7 +30,9 @@ def _sqlite() -> BaseCheckpointSaver[Any]:
     connection = sqlite3.connect(settings.DATA_DIR / "checkpoints.sqlite3", timeout=20, check_same_thread=False)
     connection.execute("PRAGMA synchronous=NORMAL")  # a crash may cost the last words of a talk, never an order
     saver = SqliteSaver(connection)
-    saver.setup()
+    with (settings.DATA_DIR / "checkpoints.lock").open("w") as lock:  # two processes that set up at once find it locked
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        saver.setup()
     return saver
 
 
@@ -43,9 +46,10 @@ def _postgresql() -> BaseCheckpointSaver[Any]:
         port=database["PORT"] or None,
         options=f"-c search_path={SCHEMA}",
     )
-    with Connection.connect(conninfo, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     saver = PostgresSaver(ConnectionPool(conninfo, min_size=1, max_size=8, kwargs=options, open=True))
-    saver.setup()
+    with Connection.connect(conninfo, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('nextrade.checkpoints'))")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        saver.setup()
     return saver

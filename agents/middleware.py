@@ -47,8 +47,9 @@ class Desk(AgentMiddleware[Any, Turn]):
         try:
             response = handler(ready)
         except openai.OpenAIError as error:
-            self._measure(turn, start, outcome=type(error).__name__)
-            raise ModelUnavailable(f"the language model does not answer ({type(error).__name__})") from error
+            kind = type(error.__cause__ or error).__name__  # langchain-openai raises its own from the client's
+            self._measure(turn, start, outcome=kind)
+            raise ModelUnavailable(f"the language model does not answer ({kind})") from error
         self._measure(turn, start, outcome="ok", answer=response.result[0])
         return response
 

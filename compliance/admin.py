@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -53,7 +53,7 @@ def legible(text: str) -> str:
 class ReadOnly(ModelAdmin):  # type: ignore[misc]
     """Nobody adds, changes or deletes here, whatever their rights; who may view may look."""
 
-    actions = ()
+    actions: tuple[str, ...] = ()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -85,8 +85,7 @@ def people(pids: Iterable[str]) -> dict[str, str]:
 @admin.register(ComplianceEvent)
 class ComplianceEventAdmin(ReadOnly):
     list_display = ("time", "kind", "action", "actor", "person", "order", "result", "summary")
-    list_filter = ("type", "severity", "outcome", "action")
-    date_hierarchy = "ts_utc"
+    list_filter = ("type", "severity", "outcome", "ts_utc")
     ordering = ("-id",)
     sortable_by = ()
     search_fields = ("actor_pid", "subject_pid", "order_id", "request_id", "action")
@@ -109,7 +108,7 @@ class ComplianceEventAdmin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ComplianceEvent], search_term: str
     ) -> tuple[QuerySet[ComplianceEvent], bool]:
-        """Whole values, so that the indexes serve: a person by name or id, an order by its id or its start, and the rest."""
+        """Whole values, so that the indexes serve: a person by name or id, an order by its id's start, the rest."""
         term = search_term.strip().replace("\x00", "")
         return (queryset.filter(_about(term)) if term else queryset), False
 
@@ -213,6 +212,7 @@ class RestrictedSymbolAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 def _record(action: Action, row: RestrictedSymbol, request: HttpRequest) -> None:
+    assert isinstance(request.user, models.Model)  # admin_view lets nobody else through
     details = {"symbol": row.symbol, "reason": row.reason}
     audit.record(action, actor=audit.person(request.user), at=timezone.now(), details=details)
 
@@ -235,7 +235,7 @@ def _of_order(term: str) -> Q:
 
 
 def _named(pid: str, event: ComplianceEvent) -> str:
-    """A user's name, in a list; on the event's own page with the id. The id alone for agents, the system and lost users."""
+    """A user's name, and on the event's own page the id too. The id alone for agents, the system and lost users."""
     if not pid:
         return "-"
     names = getattr(event, "names", None)
@@ -246,7 +246,7 @@ def _named(pid: str, event: ComplianceEvent) -> str:
 
 
 def _facts(details: dict[str, Any]) -> Iterator[str]:
-    """What a reader looks for first: the move, then the other facts; hashes and versions are on the event's own page."""
+    """What a reader looks for first: the move, then other facts; hashes and versions are on the event's own page."""
     if "to" in details:
         yield f"{details.get('from')} → {details['to']}"
     for key, value in details.items():

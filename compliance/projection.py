@@ -16,7 +16,9 @@ from django.contrib.auth import get_user_model
 from compliance.models import ComplianceEvent, EventType, Outcome
 
 NAME_S = 60
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f|\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f|\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def write(event: ComplianceEvent) -> None:
@@ -40,7 +42,9 @@ def _fields(event: ComplianceEvent) -> list[str]:
 
 def escape(text: str) -> str:
     """Line ends, field bars, control and direction characters as backslash escapes; the rest as it is."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _UNSAFE.sub(
+        lambda match: f"\\u{ord(match[0]):04x}" if ord(match[0]) < 0x10000 else f"\\U{ord(match[0]):08x}", text
+    )
 
 
 def name(pid: str) -> str:

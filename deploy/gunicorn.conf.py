@@ -1,9 +1,11 @@
 """The web process: threads, because a chat turn waits for a model; the pool of database connections only here."""
 
 import os
+from pathlib import Path
 
 from prometheus_client import multiprocess
 
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(Path(os.environ.get("NEXTRADE_DATA_DIR", "var")) / "metrics"))
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))

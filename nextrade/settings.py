@@ -130,6 +130,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -210,6 +211,11 @@ Q_CLUSTER = {
 # --- trading
 BROKER = env("NEXTRADE_BROKER", default="paper")
 QUOTES = env("NEXTRADE_QUOTES", default="simulated")
+ALPACA_KEY_ID = env("ALPACA_KEY_ID", default="")
+ALPACA_SECRET_KEY = env("ALPACA_SECRET_KEY", default="")
+ALPACA_BASE_URL = env("ALPACA_BASE_URL", default="https://paper-api.alpaca.markets")
+ALPACA_DATA_URL = env("ALPACA_DATA_URL", default="https://data.alpaca.markets")
+LIVE_TRADING = env("NEXTRADE_LIVE_TRADING", default="no")
 APPROVAL_TTL_S = env.int("NEXTRADE_APPROVAL_TTL_S", default=1800)
 
 # --- language models

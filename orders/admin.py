@@ -1,7 +1,8 @@
 """The approval queue and the books in the admin.
 
-Context: Django wraps its change form in a transaction, and services open one of their own. Choice: deciding has a page of its
-own, for one order and for several; like every door it parses, calls one service and tells what came of it. Cost: two pages.
+Context: Django wraps its change form in a transaction, and services open one of their own. Choice: deciding has pages
+of its own, one for an order and one for several; like every door they parse, call one service and tell what came of it.
+Cost: two pages to keep.
 """
 
 import re
@@ -14,15 +15,16 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import Case, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.views import ChangeList
 
@@ -171,14 +173,15 @@ class OrderAdmin(ReadOnly):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         more = {"waiting": waiting(request), "may_approve": self.has_approve_permission(request)}
-        return super().changelist_view(request, {**(extra_context or {}), **more})
+        response: HttpResponseBase = super().changelist_view(request, {**(extra_context or {}), **more})
+        return response
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponseBase:
         """The review page is the order's page."""
         try:
             return redirect("admin:orders_order_review", order_id=UUID(object_id))
         except ValueError:
-            return super().change_view(request, object_id, *args, **kwargs)
+            raise Http404("there is no such order") from None
 
     @display(description="order")  # type: ignore[untyped-decorator]
     def ref(self, order: Order) -> str:
@@ -244,13 +247,13 @@ class OrderAdmin(ReadOnly):
             if form.is_valid():
                 _decide(request, order_id, **form.cleaned_data)
             else:
-                messages.error(request, " ".join(error for errors in form.errors.values() for error in errors))
+                messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
             return redirect("admin:orders_order_review", order_id=order_id)
         context = {**self.admin_site.each_context(request), **self._shown(order, request, at=timezone.now())}
         return TemplateResponse(request, "admin/orders/order/review.html", context)
 
     def _shown(self, order: Order, request: HttpRequest, *, at: datetime) -> dict[str, Any]:
-        review = queries.review(order, checker_id=_viewer_id(request), at=at)
+        review = queries.review(order, checker_id=_viewer(request).pk, at=at)
         instrument = instruments.find(order.symbol)
         is_waiting = order.status == Status.PENDING_APPROVAL
         words = legible(order.user_words)
@@ -279,7 +282,7 @@ class OrderAdmin(ReadOnly):
             "denials": [_row("now", check.as_json()) for check in review.denials] if is_waiting else [],
             "check_tables": _check_tables(order, review if is_waiting else None),
             "closed": _closed(order, request, may_approve=self.has_approve_permission(request)),
-            "approvals": order.approvals.select_related("checker"),
+            "approvals": list(order.approvals.select_related("checker")),
             "fills": _fills(order.executions.order_by("id")),
             "filled": f"{plain(order.cum_qty)} of {plain(order.quantity)}",
             "average": usd(order.avg_px),
@@ -307,11 +310,10 @@ class OrderAdmin(ReadOnly):
 @admin.register(Execution)
 class ExecutionAdmin(ReadOnly):
     list_display = ("when", "owner", "side_badge", "what", "price", "value", "commission", "broker", "order_ref")
-    list_filter = ("side", "broker")
+    list_filter = ("side", "broker", "executed_at")
     list_select_related = ("account__owner", "order")
     search_fields = ("symbol", "exec_id", "order__id", "account__owner__username")
     search_help_text = "Symbol, order or user name"
-    date_hierarchy = "executed_at"
     ordering = ("-executed_at", "-id")
     sortable_by = ()
     fields = ("when", "owner", "side", "what", "price", "value", "commission", "broker", "exec_id", "order_ref")
@@ -476,7 +478,7 @@ def _decide(request: HttpRequest, order_id: UUID, *, decision: str, reason: str,
     """Call the one service and tell the person what came of it."""
     name = f"Order {str(order_id)[:8]}"
     try:
-        order = DECIDE[decision](order_id, by=request.user, version=version, reason=reason, at=timezone.now())
+        order = DECIDE[decision](order_id, by=_viewer(request), version=version, reason=reason, at=timezone.now())
     except NexTradeError as error:
         messages.error(request, f"{name} was not {DONE[decision]}: {error.message}.")
     else:
@@ -507,9 +509,9 @@ def _line(order: Order, version: int, request: HttpRequest) -> Chosen:
     return Chosen(order=order, version=version, note=note)
 
 
-def _viewer_id(request: HttpRequest) -> int:
-    assert request.user.pk is not None  # admin_view lets nobody else through
-    return request.user.pk
+def _viewer(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # admin_view lets nobody else through
+    return request.user
 
 
 def _terms(order: Order) -> str:
@@ -548,7 +550,7 @@ def _quotes(order: Order, review: queries.Review) -> list[tuple[str, str, dateti
 
 
 def _check_tables(order: Order, review: queries.Review | None) -> list[CheckTable]:
-    """The checks run for this viewer, while there is something to decide, and those on record; what failed lies open."""
+    """The checks run for this viewer, while there is something to decide, and those on record; failures lie open."""
     now = [_row("now", check.as_json()) for check in review.checks] if review else []
     kept = [CheckTable(title=f"Checks {when}", rows=_kept(order, phase, when)) for phase, when in PHASES.items()]
     tables = [CheckTable(title="Checks now", rows=now, is_now=True), *kept]

@@ -181,7 +181,11 @@ def deny_restricted(proposal: Proposal, facts: Facts) -> Measure:
 
 def deny_quantity(proposal: Proposal, facts: Facts) -> Measure:
     lot = known(facts.lot_size, "lot size")
-    return proposal.quantity > 0 and proposal.quantity % lot == 0, f"a multiple of {lot}", f"{proposal.quantity:f}"
+    return (
+        proposal.quantity > 0 and proposal.quantity % lot == 0,
+        f"a multiple of {lot}",
+        f"{proposal.quantity.normalize():f}",
+    )
 
 
 def deny_price(proposal: Proposal, facts: Facts) -> Measure:
@@ -207,7 +211,7 @@ def deny_stale_quote(proposal: Proposal, facts: Facts) -> Measure:
 
 def deny_large_quantity(proposal: Proposal, facts: Facts) -> Measure:
     most = known(facts.limits, "limits").max_quantity
-    return proposal.quantity <= most, f"{most.normalize():f} shares", f"{proposal.quantity:f} shares"
+    return proposal.quantity <= most, f"{most.normalize():f} shares", f"{proposal.quantity.normalize():f} shares"
 
 
 def deny_large_notional(proposal: Proposal, facts: Facts) -> Measure:
@@ -244,7 +248,11 @@ def deny_short(proposal: Proposal, facts: Facts) -> Measure:
     if proposal.side == "buy":
         return True, "a sell only", "a buy"
     sellable = known(facts.held, "position") - known(facts.selling, "open sells")
-    return proposal.quantity <= sellable, f"{sellable.normalize():f} shares", f"{proposal.quantity:f} shares"
+    return (
+        proposal.quantity <= sellable,
+        f"{sellable.normalize():f} shares",
+        f"{proposal.quantity.normalize():f} shares",
+    )
 
 
 def deny_self_approval(proposal: Proposal, facts: Facts) -> Measure:

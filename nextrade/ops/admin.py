@@ -1,7 +1,7 @@
-"""What other libraries put into the admin, on our theme and with our rights, and the ribbon that tells which money this is.
+"""What other libraries put into the admin, on our theme and with our rights; the ribbon that tells which money this is.
 
-A schedule names any importable callable and a queued task carries one, so nobody writes either here: jobs are a table in
-`nextrade.ops.schedules`.
+A schedule names any importable callable and a queued task carries one, so nobody writes either here: jobs are a table
+in `nextrade.ops.schedules`.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ def stylesheet(request: HttpRequest) -> str:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc]
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -71,7 +71,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
@@ -85,7 +85,8 @@ class ScheduleAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         last = Task.objects.filter(id=OuterRef("task")).values("success")
-        return super().get_queryset(request).annotate(succeeded=Subquery(last))
+        schedules: QuerySet[Schedule] = super().get_queryset(request).annotate(succeeded=Subquery(last))
+        return schedules
 
     @display(description="what it does")  # type: ignore[untyped-decorator]
     def what(self, schedule: Schedule) -> str:
@@ -97,7 +98,7 @@ class ScheduleAdmin(ReadOnly):
 
 
 class TaskAdmin(ReadOnly):
-    list_display = ("func", "started", "took", "attempt_count", "group")
+    list_display: tuple[str, ...] = ("func", "started", "took", "attempt_count", "group")
     list_filter = ("func",)
     search_fields = ("name", "func", "group")
     search_help_text = "Task, function or group"
@@ -141,7 +142,7 @@ class QueueAdmin(ReadOnly):
 
 
 @admin.register(AuthToken)
-class TokenAdmin(ModelAdmin):  # type: ignore[misc]
+class TokenAdmin(ModelAdmin):
     """Who holds a token until when. The token itself is known to its holder alone; deleting the row ends it."""
 
     list_display = ("start", "user", "created", "expiry", "state")

@@ -1,5 +1,6 @@
 """Combinations of settings that must not start."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -20,4 +21,19 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("LOG_FORMAT must be text or json", id="nextrade.E003"))
     if int(str(settings.Q_CLUSTER["retry"])) <= int(str(settings.Q_CLUSTER["timeout"])):
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
-    return problems
+    return [*problems, *_alpaca_fits()]
+
+
+def _alpaca_fits() -> Iterator[CheckMessage]:
+    has_keys = bool(settings.ALPACA_KEY_ID.strip() and settings.ALPACA_SECRET_KEY.strip())
+    if "alpaca" in (settings.BROKER, settings.QUOTES) and not has_keys:
+        yield Error("Alpaca needs ALPACA_KEY_ID and ALPACA_SECRET_KEY", id="nextrade.E005")
+    if settings.BROKER == "paper" and settings.ALPACA_BASE_URL == "https://paper-api.alpaca.markets":
+        return
+    from orders.brokers.alpaca import mode_of  # its HTTP client takes a tenth of a second
+
+    if mode_of(settings.ALPACA_BASE_URL) == "live" and settings.LIVE_TRADING != "yes":
+        yield Error(
+            "ALPACA_BASE_URL is for real money: set NEXTRADE_LIVE_TRADING=yes too, or the paper address",
+            id="nextrade.E006",
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 import agents.llm
 import agents.middleware
 import agents.services
-import agents.tools
+import agents.tools  # noqa: F401 - every error class is defined
 import orders.brokers.base
 import orders.quotes.base
 import orders.services  # noqa: F401 - every error class is defined

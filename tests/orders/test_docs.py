@@ -19,7 +19,7 @@ def rendered() -> str:
             "",
             "## Moves",
             "",
-            "Every move that is not here is refused by `orders.transitions.move`, the only writer of an order's status.",
+            "A move that is not here is refused by `orders.transitions.move`, the only writer of an order's status.",
             "",
             "| event | from | to | recorded as |",
             "|---|---|---|---|",
@@ -33,7 +33,10 @@ def rendered() -> str:
             "",
             "| code | when | fails when |",
             "|---|---|---|",
-            *(f"| `{code}` | {', '.join(PHASES[phase] for phase in phases)} | {risk.MEANING[code]} |" for code, phases, _ in risk.RULES),
+            *(
+                f"| `{code}` | {', '.join(PHASES[phase] for phase in phases)} | {risk.MEANING[code]} |"
+                for code, phases, _ in risk.RULES
+            ),
             "",
         ]
     )
@@ -41,7 +44,7 @@ def rendered() -> str:
 
 def _move(event: Event) -> str:
     sources = ", ".join(f"`{source}`" for source in transitions.sources(event))
-    target = next(target for (_, candidate), target in transitions.TABLE.items() if candidate == event)
+    target = next(target for (_, moved_by), target in transitions.TABLE.items() if moved_by == event)
     return f"| {event.replace('_', ' ')} | {sources} | `{target}` | `{transitions.ACTIONS[event]}` |"
 
 

@@ -70,10 +70,12 @@ def _together(product: Product, message: str) -> float:
 
 
 def table(figures: dict[str, dict[str, float]]) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    named = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = named.stdout.strip()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     rows = [
-        f"| {name} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | {row['turns_per_s_1']:.0f} | {row['turns_per_s_8']:.0f} |"
+        f"| {name} | {row['p50_ms']:.1f} | {row['p95_ms']:.1f} | "
+        f"{row['turns_per_s_1']:.0f} | {row['turns_per_s_8']:.0f} |"
         for name, row in figures.items()
     ]
     return "\n".join(
