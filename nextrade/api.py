@@ -8,6 +8,7 @@ from django.db import connection
 from django.http import Http404
 from knox.auth import TokenAuthentication
 from rest_framework import exceptions, throttling
+from rest_framework.authentication import get_authorization_header
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -38,6 +39,8 @@ class BearerAuthentication(TokenAuthentication):
     """Knox tokens: hashed at rest, expiring, several a person. Every refusal reads the same."""
 
     def authenticate(self, request: Request) -> Any:
+        if b"\0" in get_authorization_header(request):  # PostgreSQL has no such text to compare with
+            raise exceptions.AuthenticationFailed("Invalid token")
         try:
             return super().authenticate(request)
         except exceptions.AuthenticationFailed as error:

@@ -195,7 +195,7 @@ def alpaca_server() -> Iterator[AlpacaServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     alpaca.url = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -22,6 +22,7 @@ from orders.quotes.base import Bar, Quote, QuoteMissing
 
 DEADLINE_S = 12.0
 PAGE_S = 5.0
+ABOUT = ("currency", "regularMarketPrice", "regularMarketTime")
 MILLIONTH = Decimal("0.000001")
 _call = threading.local()
 
@@ -56,8 +57,8 @@ def _chart(symbol: str, **wanted: Any) -> tuple[dict[Any, Any], dict[str, Any]]:
     with _bounded():
         try:
             ticker = yfinance.Ticker(instrument.symbol.replace(".", "-"), session=_session())
-            rows = ticker.history(interval="1d", auto_adjust=False, actions=False, raise_errors=True, **wanted)
-            about = dict(ticker.history_metadata)
+            rows = ticker.history(interval="1d", auto_adjust=False, actions=False, **wanted)
+            about = {field: ticker.history_metadata.get(field) for field in ABOUT}  # all of it costs another page
         except Exception as error:  # yfinance promises nothing: its own, curl's, KeyError, TypeError
             raise QuoteMissing(f"Yahoo has no quote for {symbol}: {type(error).__name__}") from error
     if about.get("currency") != "USD":
@@ -87,6 +88,7 @@ def _bounded() -> Iterator[None]:
 def _yfinance() -> Any:
     import yfinance
 
+    yfinance.config.debug.hide_exceptions = False
     yfinance.set_tz_cache_location(str(settings.DATA_DIR / "yfinance"))
     return yfinance
 

@@ -366,6 +366,14 @@ def test_executions_come_one_by_one_and_keep_their_ids(line: AlpacaBroker, serve
     assert fills[0][0].exec_id == server.activities[0]["id"]
 
 
+def test_executions_listed_out_of_order_are_put_in_order(line: AlpacaBroker, server: AlpacaServer) -> None:
+    server.slices = ["3", "2"]
+    line.submit(ticket(), at=NOON)
+    in_order = looked_at(line).fills
+    server.activities.reverse()
+    assert looked_at(line).fills == in_order
+
+
 def test_other_orders_executions_are_not_ours_and_pages_are_turned(
     line: AlpacaBroker, server: AlpacaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
