@@ -36,7 +36,7 @@ class AlpacaServer:
 
     faults: by route (submit, find, cancel, activities, data), each used up by one call:
       before the call is obeyed: "500", "429", "401", "forbidden", "insufficient", "not_tradable", "html", "drop",
-        "redirect", "endpoint";
+        "redirect", "endpoint", "mute";
       after it is: "timeout", "500_after", "drop_after", "cut_json", "cut_body", "drip", "float", "stale".
     slices: how a marketable order is filled, one slice each time that it is looked at; empty: in full.
     """
@@ -69,9 +69,9 @@ class AlpacaServer:
             paid = before * Decimal(order["filled_avg_price"] or 0) + Decimal(quantity) * Decimal(price)
             is_full = total == Decimal(order["qty"])
             moment = START + timedelta(milliseconds=len(self.activities))
-            order |= {"filled_qty": str(total), "filled_avg_price": str(paid / total)}
+            order |= {"filled_qty": str(total), "filled_avg_price": str(paid / total), "filled_at": stamp(moment)}
             if is_full:
-                order |= {"status": "filled", "filled_at": stamp(moment)}
+                order["status"] = "filled"
             elif order["status"] in OPEN:
                 order["status"] = "partially_filled"
             self.activities.append(
@@ -216,6 +216,7 @@ REFUSALS: dict[str, Reply] = {
     "html": (403, "<html>the proxy says no</html>"),
     "endpoint": (404, {"code": 40410000, "message": "endpoint not found."}),
     "redirect": (307, {}),
+    "mute": (422, {}),
 }
 
 

@@ -258,7 +258,7 @@ def _answer(response: httpx.Response, data: bytes) -> Answer:
         raise Busy(int(after) if after.isascii() and after.isdecimal() else None)
     if status == 401:
         raise Unauthorized("Alpaca does not accept the key")
-    if status == 408 or status >= 500 or 300 <= status < 400:
+    if status >= 500:
         raise NoAnswer(f"status {status}")
     try:
         answer = Answer(status=status, body=json.loads(data) if data else None)

@@ -1,6 +1,7 @@
 """What every broker promises, asked of each; then what only a broker on a bad line can get wrong."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -25,17 +26,8 @@ pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(seconds=31)
 ID = "nx-0123456789abcdef01234567"
 LOST = (
-    "500",
-    "500_after",
-    "drop",
-    "drop_after",
-    "timeout",
-    "cut_json",
-    "cut_body",
-    "drip",
-    "float",
-    "redirect",
-    "html",
+    *("500", "500_after", "drop", "drop_after", "timeout", "cut_json", "cut_body", "drip", "float"),
+    *("redirect", "html", "endpoint", "mute"),
 )
 
 
@@ -257,6 +249,20 @@ def test_a_wrong_address_is_not_an_order_that_never_arrived(line: AlpacaBroker, 
     server.faults["find"] = ["endpoint"]
     with pytest.raises(NoAnswer):
         line.find(ID, at=NOON)
+
+
+def test_an_answer_is_not_waited_for_longer_than_its_time(line: AlpacaBroker, server: AlpacaServer) -> None:
+    server.hang_s = 5
+    line.submit(resting("nx-another"), at=NOON)
+    server.faults |= {"submit": ["timeout"], "find": ["timeout"], "cancel": ["timeout"]}
+    start = time.monotonic()
+    with pytest.raises(InDoubt, match="ReadTimeout"):
+        line.submit(ticket(), at=NOON)
+    with pytest.raises(NoAnswer, match="ReadTimeout"):
+        line.find(ID, at=NOON)
+    with pytest.raises(InDoubt, match="ReadTimeout"):
+        line.cancel("nx-another", at=NOON)
+    assert time.monotonic() - start < 4
 
 
 def test_nobody_listening_is_in_doubt(settings: Any, server: AlpacaServer) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 
 from orders import quotes
 from orders.quotes import cached, yahoo
@@ -128,6 +129,20 @@ def test_twenty_at_once_are_one_question() -> None:
     assert len(found) == 20
 
 
+def test_who_gets_the_lock_just_after_the_answer_takes_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = CountedQuotes()
+    answer = Quote(symbol="AAPL", price_usd=Decimal(7), as_of=NOON, source="counted")
+    take = LocMemCache.add
+
+    def take_late(self: LocMemCache, key: str, *args: Any, **kwargs: Any) -> bool:
+        self.set("quotes:counted:AAPL", answer)
+        return take(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(LocMemCache, "add", take_late)
+    assert CachedQuotes(provider).latest("AAPL", at=NOON) == answer
+    assert provider.asked == []
+
+
 def test_a_quote_keeps_the_provider_s_time() -> None:
     wrapped = CachedQuotes(CountedQuotes())
     first = wrapped.latest("AAPL", at=NOON)
@@ -172,7 +187,9 @@ def test_an_error_is_everybody_s_own_and_is_not_kept() -> None:
     wrapped = CachedQuotes(provider)
     assert {str(outcome) for outcome in together(3, lambda: wrapped.latest("AAPL", at=NOON))} == {"closed"}
     provider.error = None
+    start = time.monotonic()
     assert wrapped.latest("AAPL", at=NOON).symbol == "AAPL"
+    assert time.monotonic() - start < 1, "the lock is let go"
 
 
 def test_who_has_waited_long_enough_asks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,8 +450,8 @@ def test_a_price_that_is_none_or_not_in_dollars_is_no_quote(pages: Pages) -> Non
 
 
 def test_all_of_yahoo_s_pages_share_one_deadline(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yahoo, "DEADLINE_S", 0.6)
-    pages.delay_s = 0.4
+    monkeypatch.setattr(yahoo, "DEADLINE_S", 0.5)
+    pages.delay_s = 2.0
     start = time.monotonic()
     with pytest.raises(QuoteMissing):
         YahooQuotes().latest("AAPL", at=NOON)
