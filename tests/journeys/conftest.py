@@ -99,6 +99,14 @@ class Product:
             time.sleep(0.1)
         return order
 
+    def wait_for_messages(self, who: str, thread_id: str, count: int) -> Any:
+        """A thread's messages once there are so many: a notice follows the commit of what it tells."""
+        deadline = time.monotonic() + 5
+        while len(messages := self.call("GET", f"/api/v1/threads/{thread_id}/", who).body["messages"]) < count:
+            assert time.monotonic() < deadline, messages
+            time.sleep(0.1)
+        return messages
+
     def wait_until_up(self) -> None:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:

@@ -41,7 +41,7 @@ def test_a_sentence_becomes_a_fill_after_a_second_person_s_yes(product: Product)
     assert (position["symbol"], position["quantity"], position["source"]) == ("AAPL", "10", "simulated")
     assert Decimal(after["cash"]) == Decimal(before["cash"]) - 10 * Decimal(order["avg_px"])
 
-    messages = product.call("GET", f"/api/v1/threads/{answer['thread_id']}/", "ann").body["messages"]
+    messages = product.wait_for_messages("ann", answer["thread_id"], 4)
     assert [message["role"] for message in messages] == ["user", "assistant", "notice", "notice"]
     assert messages[-1]["content"].startswith("Filled: buy 10 AAPL at $")
     assert messages[-1]["content"].endswith("approved by bob.")

@@ -100,7 +100,7 @@ def test_an_order_nobody_decides_on_lapses_and_leaves_no_fill(desk: Product) -> 
     assert (late.status, late.body["code"]) in ((409, "approval_expired"), (409, "illegal_transition"))
     order = desk.wait_for("ann", order_id, "lapsed", seconds=100)
     assert order["executions"] == []
-    told = desk.call("GET", f"/api/v1/threads/{answer['thread_id']}/", "ann").body["messages"][-1]
+    told = desk.wait_for_messages("ann", answer["thread_id"], 3)[-1]
     assert told["content"].startswith("Lapsed: buy 1 IBM")
 
 
