@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PORT
 
-.PHONY: install run test verify lint types bench e2e lock clean
+.PHONY: install run test verify lint types bench campaigns e2e lock clean
 
 install: .venv/installed $(DATA)/demo_secret_key
 
@@ -28,7 +28,7 @@ run: install
 	@$(BIN)/honcho start
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 e2e: install
 	NEXTRADE_BROWSER=required $(BIN)/pytest tests/journeys
@@ -46,6 +46,17 @@ verify: lint types test
 
 bench: install
 	$(BIN)/python -m tests.performance.chat_turn --write docs/figures.md
+
+campaigns: install
+	for database in sqlite $(TEST_DATABASE_URL); do \
+	  $(BIN)/python -m tests.campaigns.crash --database $$database; \
+	  $(BIN)/python -m tests.campaigns.crash --database $$database --control; \
+	  $(BIN)/python -m tests.campaigns.race --database $$database; \
+	  $(BIN)/python -m tests.campaigns.faults --database $$database; \
+	  $(BIN)/python -m tests.campaigns.trail --database $$database; \
+	  $(BIN)/python -m tests.performance.approvals --database $$database; \
+	done
+	CAMPAIGN=long $(BIN)/pytest tests/orders/test_properties.py
 
 lock: install
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --generate-hashes --universal --no-emit-index-url --no-annotate --no-header -o requirements.lock

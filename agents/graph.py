@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
@@ -31,7 +32,7 @@ def build_graph(model: BaseChatModel, checkpointer: BaseCheckpointSaver[Any] | N
 def desk() -> Graph:
     """This process's graph, built once."""
     log.info("Initializing supervisor instance...")
-    return build_graph(llm.chat_model(), memory.checkpointer())
+    return build_graph(llm.chat_model(settings.MODEL), memory.checkpointer())
 
 
 def answer(turn: Turn) -> str:

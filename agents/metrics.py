@@ -1,4 +1,4 @@
-"""The three metrics of the guide, with its names. A refusal of ours (4xx) is no error: no user can page the on-call."""
+"""The metrics of chat and of language models. A refusal of ours (4xx) is no error: no user can page the on-call."""
 
 import contextlib
 import time
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from django.http import Http404
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
 from rest_framework.exceptions import APIException
 
+from agents.models import Breaker
 from nextrade.errors import NexTradeError, Unavailable
 
 REQUESTS = Counter("nextrade_requests", "Total requests", ["endpoint", "status"])
@@ -17,7 +19,29 @@ SECONDS = Histogram(
     ["endpoint"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 120),
 )
+LLM_SECONDS = Histogram(
+    "nextrade_llm_request_seconds",
+    "Response time of language models in seconds",
+    ["provider", "model", "outcome"],
+    buckets=(0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+)
+LLM_TOKENS = Counter("nextrade_llm_tokens", "Tokens of language models", ["model", "kind"])
+LLM_COST = Counter("nextrade_llm_cost_usd", "Cost of language models in USD, where the price is known", ["model"])
+BREAKER_TRIPS = Counter("nextrade_circuit_breaker_trips", "How often a circuit breaker opened", ["name"])
 ACTIVE = Gauge("nextrade_active_requests", "Number of active requests", multiprocess_mode="livesum")
+
+
+class BreakerStates:
+    """The state of each circuit breaker as its row has it: 0 closed, 1 half-open, 2 open."""
+
+    def collect(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily("nextrade_circuit_breaker_state", "0 closed, 1 half-open, 2 open", labels=["name"])
+        failures = GaugeMetricFamily("nextrade_circuit_breaker_failures", "Failures in a row", labels=["name"])
+        for breaker in Breaker.objects.order_by("name"):
+            states.add_metric([breaker.name], list(Breaker.State).index(Breaker.State(breaker.state)))
+            failures.add_metric([breaker.name], breaker.failures)
+        yield from (states, failures)
+
 
 for status in ("started", "success", "rejected", "error"):  # a series born above zero is invisible to increase()
     REQUESTS.labels("/chat", status)

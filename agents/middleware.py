@@ -1,23 +1,17 @@
 """What surrounds every model call and every tool call: limits, the books' facts, measurement, connections, errors."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import openai
-from django.conf import settings
-from django.db import connections
-from django.utils import timezone
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolMessage, trim_messages
 from langgraph.types import Command
 
-from agents.llm import ModelUnavailable
-from agents.turn import Call, Turn
+from agents import calls, limits, llm
+from agents.turn import ModelRefused, ModelUnavailable, Turn
 from nextrade.errors import NexTradeError
 
-MAX_MODEL_CALLS = 10
 MAX_HISTORY = 24
 """Messages of a thread that a model is shown; older ones stay in the database."""
 
@@ -35,32 +29,30 @@ class Desk(AgentMiddleware[Any, Turn]):
     def wrap_model_call(
         self, request: ModelRequest[Turn], handler: Callable[[ModelRequest[Turn]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
-        """Call the model within the turn's limits. Raises ModelUnavailable when it fails or the turn is over."""
+        """Call a model within the turn's limits. Raises ModelUnavailable when none answers, Stopped at a limit."""
         turn = request.runtime.context
-        if turn.is_over or len(turn.calls) >= MAX_MODEL_CALLS:
-            raise ModelUnavailable("the answer took too long and was given up")
+        _require_time(turn)
+        limits.count_model_call(turn)
         prompt = SystemMessage(f"{request.system_prompt}\n\n{turn.facts}".strip())
         ready = request.override(messages=presentable(request.messages), system_message=prompt)
-        if not settings.SQLITE:  # a pool is short of connections while a model takes its time, a file is not
-            release_connections()
-        start = time.monotonic()
-        try:
-            response = handler(ready)
-        except openai.OpenAIError as error:
-            kind = type(error.__cause__ or error).__name__  # langchain-openai raises its own from the client's
-            self._measure(turn, start, outcome=kind)
-            raise ModelUnavailable(f"the language model does not answer ({kind})") from error
-        self._measure(turn, start, outcome="ok", answer=response.result[0])
-        return response
+
+        def ask(name: str) -> AIMessage:
+            return _answer(handler(ready.override(model=llm.chat_model(name))))
+
+        return ModelResponse(result=[calls.complete(turn, self.agent, ask)])
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """Tell the model of a refusal as the tool's result. Tools run in threads of their own, which end without
         connections."""
+        turn: Turn = request.runtime.context  # type: ignore[assignment]
+        _require_time(turn)
         try:
-            return handler(request)
-        except ModelUnavailable:
+            limits.count_tool_call(turn, self.agent, request.tool_call["name"], request.tool_call["args"])
+            result = handler(request)
+            return limits.shorten(result) if isinstance(result, ToolMessage) else result
+        except (ModelUnavailable, ModelRefused):
             raise
         except NexTradeError as error:
             content = json.dumps({"error": error.reason, "message": error.message})
@@ -68,29 +60,18 @@ class Desk(AgentMiddleware[Any, Turn]):
                 content, tool_call_id=request.tool_call["id"], name=request.tool_call["name"], status="error"
             )
         finally:
-            release_connections()
-
-    def _measure(self, turn: Turn, start: float, *, outcome: str, answer: Any = None) -> None:
-        usage = getattr(answer, "usage_metadata", None) or {}
-        turn.calls.append(
-            Call(
-                agent=self.agent,
-                model=turn.model,
-                input_tokens=usage.get("input_tokens", 0),
-                output_tokens=usage.get("output_tokens", 0),
-                cached_tokens=usage.get("input_token_details", {}).get("cache_read", 0),
-                latency_ms=round((time.monotonic() - start) * 1000),
-                outcome=outcome,
-                at=timezone.now(),
-            )
-        )
+            calls.release_connections()
 
 
-def release_connections() -> None:
-    """Give this thread's database connections back, unless a transaction is open on them."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
+def _require_time(turn: Turn) -> None:
+    if turn.is_over:
+        raise ModelUnavailable("The answer took too long and was given up. Please try again.")
+
+
+def _answer(response: ModelResponse[Any]) -> AIMessage:
+    answer = response.result[0]
+    assert isinstance(answer, AIMessage)
+    return answer
 
 
 def presentable(messages: Sequence[AnyMessage]) -> list[Any]:

@@ -56,6 +56,7 @@ class ModelCall(models.Model):
     thread_id = models.UUIDField()
     turn_id = models.UUIDField()
     agent = models.CharField(max_length=20)
+    provider = models.CharField(max_length=100, blank=True)
     model = models.CharField(max_length=100)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
@@ -69,3 +70,30 @@ class ModelCall(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.agent} {self.model}"
+
+
+class Breaker(models.Model):
+    """Whether a provider's model may be called, for all processes. name: provider/model.
+
+    failures: in a row. tries: calls let through since tried_at without an answer yet. proved_at: of the last answer.
+    """
+
+    class State(models.TextChoices):
+        CLOSED = "closed", "closed"
+        HALF_OPEN = "half_open", "half-open"
+        OPEN = "open", "open"
+
+    name = models.CharField(max_length=200, primary_key=True)
+    state = models.CharField(max_length=10, choices=State, default=State.CLOSED)
+    failures = models.PositiveIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    proved_at = models.DateTimeField("last answer at", null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        permissions = (("reset_breaker", "Can close a circuit breaker by hand"),)
+
+    def __str__(self) -> str:
+        return f"#{self.name} {self.state}"

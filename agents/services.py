@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from agents import guard
 from agents.models import Message, ModelCall, Thread
-from agents.turn import Turn
+from agents.turn import ModelUnavailable, Stopped, Turn
 from compliance import audit
 from compliance.audit import Action
 from compliance.models import Outcome
@@ -28,6 +28,8 @@ from orders.payload import plain
 
 log = logging.getLogger(__name__)
 LOGGED_CHARACTERS = 50
+CLOSING_S = 1
+"""Of a turn's seconds, those that are kept for storing the answer."""
 TOLD = {
     "order_approved": "Approved by {who}: {what}. It is on its way to the broker.",
     "order_declined": "Declined by {who}: {what}. Reason: {why}",
@@ -98,9 +100,11 @@ def delete_thread(thread_id: uuid.UUID, *, by: User, at: datetime) -> None:
     graph.forget(thread_id)
 
 
-def tell(*, order_id: uuid.UUID, **_: Any) -> None:
+def tell(*, order_id: uuid.UUID, action: str = "", **_: Any) -> None:
     """Add to an order's thread a message for each of its moves that it has not heard of. Called after the commit of a
-    move."""
+    move, with its action."""
+    if action and action not in TOLD:
+        return
     order = Order.objects.filter(pk=order_id).first()
     thread = Thread.objects.filter(pk=order.thread_id).first() if order and order.thread_id else None
     if order is None or thread is None:
@@ -151,8 +155,8 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) 
         turn_id=turn_id,
         words=message,
         facts=_facts(thread),
-        model=settings.MODEL,
-        deadline=time.monotonic() + settings.TURN_DEADLINE_S,
+        models=_models(message),
+        deadline=time.monotonic() + settings.TURN_DEADLINE_S - CLOSING_S,
     )
     return thread, turn
 
@@ -178,10 +182,31 @@ def _take(thread: Thread, *, at: datetime) -> None:
         raise ThreadBusy("this conversation is still answering your last message")
 
 
-def _run(turn: Turn) -> str:
-    from agents import graph  # the language-model libraries cost seconds to import, which only who talks should pay
+def _models(words: str) -> tuple[str, ...]:
+    from agents import llm
 
-    return graph.answer(turn) or "I have no answer to that."
+    return llm.route(words)
+
+
+def _run(turn: Turn) -> str:
+    """The graph's answer. Where a limit or a failing model ended the turn, what happened, and what was proposed until
+    then. Raises ModelUnavailable when there is nothing but that to tell."""
+    from agents import graph, limits  # the language-model libraries cost seconds to import; only who talks should pay
+
+    try:
+        return limits.shorten_answer(graph.answer(turn)) or "I have no answer to that."
+    except Stopped as stop:
+        return f"{stop}{_proposed(turn)}"
+    except ModelUnavailable as error:
+        if proposed := _proposed(turn):
+            return f"{error.message}{proposed}"
+        raise
+
+
+def _proposed(turn: Turn) -> str:
+    orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
+    lines = [f"- {order.side} {plain(order.quantity)} {order.symbol}: {order.get_status_display()}" for order in orders]
+    return "\n".join(["\n\nBefore that I made these orders, which stand:", *lines]) if lines else ""
 
 
 def _close(thread: Thread, turn: Turn, *, at: datetime, screened: guard.Screened | None = None) -> None:
@@ -194,6 +219,7 @@ def _close(thread: Thread, turn: Turn, *, at: datetime, screened: guard.Screened
                     thread_id=turn.thread_id,
                     turn_id=turn.turn_id,
                     agent=call.agent,
+                    provider=call.provider,
                     model=call.model,
                     input_tokens=call.input_tokens,
                     output_tokens=call.output_tokens,

@@ -14,9 +14,10 @@ from django.utils import timezone
 from langchain.tools import ToolRuntime
 from pydantic import BeforeValidator
 
+from agents import grounding
 from agents.turn import Turn
 from nextrade.errors import Invalid, Missing, Unavailable
-from orders import instruments, queries, quotes, risk, services
+from orders import codes, instruments, queries, quotes, services
 from orders.models import OPEN, Account, Execution, Order
 from orders.payload import plain
 from orders.services import Request
@@ -124,16 +125,21 @@ def propose_order(
     runtime: Runtime,
     order_type: str = "market",
     limit_price: Text = "",
+    stop_price: Text = "",
     time_in_force: str = "day",
     rationale: str = "",
 ) -> str:
     """Propose an order. It is not sent: a second person must approve it first. One call is one order.
 
-    side: buy or sell. quantity: shares, as the person said. order_type: market or limit (then with limit_price in USD).
-    time_in_force: day or gtc. rationale: one sentence on why the person wants it.
+    side: buy or sell. quantity: shares, as the person said. order_type: market, limit, stop or stop_limit, with
+    limit_price and stop_price in USD where it has them. time_in_force: day, gtc, ioc or fok. rationale: one sentence
+    on why the person wants it.
     """
     turn = runtime.context
-    arguments = json.dumps([symbol, side, quantity, order_type, limit_price, time_in_force])
+    arguments = json.dumps([symbol, side, quantity, order_type, limit_price, stop_price, time_in_force])
+    is_grounded = grounding.is_grounded(
+        turn.words, symbol=symbol, side=side, quantity=quantity, limit_price=limit_price, stop_price=stop_price
+    )
     order = services.propose(
         Request(
             key=_key(turn, runtime.tool_call_id, arguments),
@@ -142,7 +148,9 @@ def propose_order(
             quantity=quantity,
             order_type=order_type,
             limit_price=limit_price,
+            stop_price=stop_price,
             time_in_force=time_in_force,
+            is_tainted=not is_grounded,
             rationale=rationale,
             words=turn.words,
             model=turn.model,
@@ -213,7 +221,8 @@ def _account(runtime: Runtime) -> Account:
 
 
 def _order(order: Order) -> dict[str, Any]:
-    failed = [check for check in order.checks if not check["passed"]]
+    hard = codes.Severity.HARD.value
+    failed = [check for check in order.checks if not check["passed"] and check["severity"] == hard]
     return {
         "order_id": order.pk,
         "status": order.status,
@@ -232,7 +241,7 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 def _why(check: dict[str, Any]) -> str:
-    meaning = risk.MEANING[risk.Code(check["code"])]
+    meaning = codes.MEANING[codes.Code(check["code"])]
     return f"{meaning} (allowed: {check['limit']}; this: {check['actual']})"
 
 

@@ -2,10 +2,25 @@
 
 import time
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib.auth.models import User
+
+from nextrade.errors import Invalid, Unavailable
+
+
+class ModelUnavailable(Unavailable):
+    code = "llm_unavailable"
+
+
+class ModelRefused(Invalid):
+    code = "llm_rejected"
+
+
+class Stopped(Exception):
+    """A turn reached a limit. Its text is for the person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +28,7 @@ class Call:
     """One model call as it was measured. latency in milliseconds, at its end; outcome: "ok" or the error's class."""
 
     agent: str
+    provider: str
     model: str
     input_tokens: int
     output_tokens: int
@@ -26,7 +42,8 @@ class Call:
 class Turn:
     """owner: the authenticated person. words: their message. facts: what the books say of this thread's orders.
 
-    deadline: by time.monotonic(), in seconds. calls: filled while the turn runs.
+    models: to ask, in this order. deadline: by time.monotonic(), in seconds. calls, and
+    steps (counts by kind, for the limits): filled while the turn runs.
     """
 
     owner: User
@@ -34,9 +51,16 @@ class Turn:
     turn_id: uuid.UUID
     words: str
     facts: str
-    model: str
+    models: tuple[str, ...]
     deadline: float
     calls: list[Call] = field(default_factory=list)
+    steps: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def model(self) -> str:
+        """Which one has answered last, or will be asked first."""
+        answered = [call.model for call in self.calls if call.outcome == "ok"]
+        return answered[-1] if answered else self.models[0]
 
     @property
     def is_over(self) -> bool:

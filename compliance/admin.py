@@ -21,7 +21,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from compliance import audit, projection
+from compliance import audit, projection, proofs
 from compliance.audit import Action
 from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol
 
@@ -35,6 +35,7 @@ TYPE_COLOURS = {
     EventType.ACCESS: "warning",
 }
 OUTCOME_COLOURS = {Outcome.SUCCESS: "success", Outcome.REFUSED: "warning", Outcome.FAILED: "danger"}
+STATE_COLOURS = {"appended": "warning", "sealed": "info", "anchored": "success"}
 UNTOLD = frozenset({"from", "to", "version", "payload_sha256"})
 ID_START = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]{0,28}")
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -71,8 +72,9 @@ class Trail(ChangeList):  # type: ignore[misc]
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         names = people(pid for event in self.result_list for pid in (event.actor_pid, event.subject_pid))
+        states = proofs.states(event.pk for event in self.result_list)
         for event in self.result_list:
-            event.names = names
+            event.names, event.state = names, states.get(event.pk, "appended")
 
 
 def people(pids: Iterable[str]) -> dict[str, str]:
@@ -84,7 +86,7 @@ def people(pids: Iterable[str]) -> dict[str, str]:
 
 @admin.register(ComplianceEvent)
 class ComplianceEventAdmin(ReadOnly):
-    list_display = ("time", "kind", "action", "actor", "person", "order", "result", "summary")
+    list_display = ("time", "kind", "action", "actor", "person", "order", "result", "sealed", "summary")
     list_filter = ("type", "severity", "outcome", "ts_utc")
     ordering = ("-id",)
     sortable_by = ()
@@ -97,6 +99,7 @@ class ComplianceEventAdmin(ReadOnly):
         ("Who", {"fields": ("actor", "person", "request_id")}),
         ("About what", {"fields": ("order_page", "thread_id", "facts")}),
         ("As it is stored", {"fields": ("event_uuid", "retention_class", "schema_v", "bytes_stored")}),
+        ("Proof", {"fields": ("sealed", "proof")}),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Trail]:
@@ -123,6 +126,20 @@ class ComplianceEventAdmin(ReadOnly):
     @display(description="outcome", label=OUTCOME_COLOURS)  # type: ignore[untyped-decorator]
     def result(self, event: ComplianceEvent) -> str:
         return event.outcome
+
+    @display(description="proof", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
+    def sealed(self, event: ComplianceEvent) -> str:
+        state: str = getattr(event, "state", None) or proofs.states([event.pk]).get(event.pk, "appended")
+        return state
+
+    @display(description="checkpoint")  # type: ignore[untyped-decorator]
+    def proof(self, event: ComplianceEvent) -> str:
+        """Leaf, path and signed root, as `GET compliance/events/{id}/proof/` gives them."""
+        found = proofs.of_event(event.pk)
+        if found is None:
+            return "not sealed yet"
+        text = json.dumps(found, indent=2, ensure_ascii=False).replace("\\n", "\n")
+        return format_html('<pre class="nx-pre nx-wrap" x-ignore>{}</pre>', text)
 
     def actor(self, event: ComplianceEvent) -> str:
         return _named(event.actor_pid, event)

@@ -6,6 +6,6 @@ class ComplianceConfig(AppConfig):
     name = "compliance"
 
     def ready(self) -> None:
-        from compliance import triggers
+        from compliance import grants, triggers  # noqa: F401 - registers its check
 
         post_migrate.connect(triggers.reinstall, sender=self)

@@ -16,7 +16,7 @@ import rfc8785
 import structlog
 from django.db import models, transaction
 
-from compliance import projection
+from compliance import mac, projection
 from compliance.models import ComplianceEvent, EventType, Outcome, RetentionClass, Severity
 from nextrade.errors import Missing, NexTradeError
 
@@ -34,6 +34,7 @@ class Action(models.TextChoices):
     ORDER_LAPSED = "order_lapsed"
     ORDER_CANCEL_REQUESTED = "order_cancel_requested"
     ORDER_APPROVED = "order_approved"
+    ORDER_APPROVAL_GIVEN = "order_approval_given"
     ORDER_DECLINED = "order_declined"
     ORDER_SUBMITTED = "order_submitted"
     ORDER_IN_DOUBT = "order_in_doubt"
@@ -50,10 +51,24 @@ class Action(models.TextChoices):
     DEMO_CAST = "demo_cast"
     ACCOUNT_OPENED = "account_opened"
     LIMITS_SET = "limits_set"
+    LIMITS_APPROVED = "limits_approved"
+    SWITCH_TURNED = "switch_turned"
+    BREAK_FOUND = "break_found"
+    BREAK_RESOLVED = "break_resolved"
+    HALT_DRILL = "halt_drill"
+    ALERT_RAISED = "alert_raised"
     RESTRICTED_ADDED = "restricted_added"
     RESTRICTED_REMOVED = "restricted_removed"
     TRADING_HALTED = "trading_halted"
     TRADING_RESUMED = "trading_resumed"
+    CONFLICT_CHANGED = "conflict_changed"
+    DELEGATION_CHANGED = "delegation_changed"
+    TRAIL_RESTORED = "trail_restored"
+    TRAIL_EXPORTED = "trail_exported"
+    TRAIL_PURGED = "trail_purged"
+    KEY_ROTATED = "key_rotated"
+    KEY_REVOKED = "key_revoked"
+    BREAKER_RESET = "breaker_reset"
 
 
 TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
@@ -70,6 +85,7 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.ORDER_LAPSED: EventType.ORDER,
         Action.ORDER_CANCEL_REQUESTED: EventType.ORDER,
         Action.ORDER_APPROVED: EventType.APPROVAL,
+        Action.ORDER_APPROVAL_GIVEN: EventType.APPROVAL,
         Action.ORDER_DECLINED: EventType.APPROVAL,
         Action.ORDER_SUBMITTED: EventType.EXECUTION,
         Action.ORDER_IN_DOUBT: EventType.EXECUTION,
@@ -86,10 +102,24 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.DEMO_CAST: EventType.ACCESS,
         Action.ACCOUNT_OPENED: EventType.SYSTEM,
         Action.LIMITS_SET: EventType.SYSTEM,
+        Action.LIMITS_APPROVED: EventType.SYSTEM,
+        Action.SWITCH_TURNED: EventType.SYSTEM,
+        Action.BREAK_FOUND: EventType.SYSTEM,
+        Action.BREAK_RESOLVED: EventType.SYSTEM,
+        Action.HALT_DRILL: EventType.MAINTENANCE,
+        Action.ALERT_RAISED: EventType.ALERT,
         Action.RESTRICTED_ADDED: EventType.SYSTEM,
         Action.RESTRICTED_REMOVED: EventType.SYSTEM,
         Action.TRADING_HALTED: EventType.SYSTEM,
         Action.TRADING_RESUMED: EventType.SYSTEM,
+        Action.CONFLICT_CHANGED: EventType.SYSTEM,
+        Action.DELEGATION_CHANGED: EventType.SYSTEM,
+        Action.TRAIL_RESTORED: EventType.SYSTEM,
+        Action.TRAIL_EXPORTED: EventType.SYSTEM,
+        Action.TRAIL_PURGED: EventType.SYSTEM,
+        Action.KEY_ROTATED: EventType.SYSTEM,
+        Action.KEY_REVOKED: EventType.SYSTEM,
+        Action.BREAKER_RESET: EventType.SYSTEM,
     }
 )
 WARNINGS = frozenset(
@@ -99,6 +129,8 @@ WARNINGS = frozenset(
         Action.REFUSED,
         Action.LOGIN_FAILED,
         Action.TRADING_HALTED,
+        Action.TRAIL_RESTORED,
+        Action.KEY_REVOKED,
     }
 )
 
@@ -144,6 +176,7 @@ def record(
         details=dict(details or {}),
     )
     event.canonical = rfc8785.dumps(event.facts())
+    event.writer_mac, event.mac_key_id = mac.sign(event.canonical, at=at)
     event.save(force_insert=True)
     transaction.on_commit(lambda: projection.write(event))
     return event

@@ -4,6 +4,10 @@ from typing import Any
 
 from django.db import models
 
+from compliance.ledger import Anchor, Checkpoint, Leaf, Node, Receipt, Statement
+
+__all__ = ("Anchor", "Checkpoint", "ComplianceEvent", "Leaf", "Node", "Receipt", "RestrictedSymbol", "Statement")
+
 
 class EventType(models.TextChoices):
     USER_ACTION = "USER_ACTION"
@@ -42,7 +46,8 @@ class ComplianceEvent(models.Model):
 
     canonical: the RFC 8785 bytes of the facts; every other column but id repeats a part of them, for search and
     display. actor_pid, on_behalf_of, subject_pid: pseudonymous ids ("user:7", "agent:portfolio", "system:executor").
-    pii_ct, pii_key_id, writer_mac and mac_key_id stay empty until events are encrypted and sealed.
+    writer_mac: HMAC of canonical by the writers' key of mac_key_id, which guards what is not sealed yet.
+    pii_ct, pii_key_id stay empty until events are encrypted.
     """
 
     event_uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -1,15 +1,95 @@
-"""What every border to a slow or failing thing shares. Execution time now; retry and breaker belong here too."""
+"""What every border to a slow or failing thing shares: retry under a budget, and execution time.
+
+One layer retries. Waits grow from a second, with jitter; what the other side asks for by Retry-After is waited at
+least. Repeats may add a tenth to the calls, so that an outage is not answered by a flood.
+"""
 
 import functools
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
+
+import tenacity
+from prometheus_client import Counter
 
 from nextrade.errors import NexTradeError, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+MAX_RETRIES = 2
+FIRST_WAIT_S, LONGEST_WAIT_S = 1, 60
+RETRIES = Counter("nextrade_retries", "Calls that were made again after a failure", ["operation"])
+log = logging.getLogger(__name__)
+
+
+class RetryBudget:
+    """How many repeats are left: each first call earns a share of one. Kept by a process for one provider."""
+
+    def __init__(self, *, share: float = 0.1, reserve: float = 3) -> None:
+        self._share, self._most, self._left = share, reserve, reserve
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        with self._lock:
+            self._left = min(self._most, self._left + self._share)
+
+    def spend(self) -> bool:
+        """Take one repeat, if there is one."""
+        with self._lock:
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
+
+
+class Transient(Exception):
+    """A failure that may be over a moment later. wait_s: what the other side asked to be waited."""
+
+    wait_s: float = 0
+
+
+def retry_with_backoff(call: Callable[[], T], *, operation: str, until: float, budget: RetryBudget) -> T:
+    """Call until it works, three times at most; the last failure is raised. Only for what may be done twice.
+
+    until: by time.monotonic(); no wait ends after it. Retries what is Transient alone.
+    """
+
+    def is_enough(state: tenacity.RetryCallState) -> bool:
+        is_late = time.monotonic() + state.upcoming_sleep >= until
+        return state.attempt_number > MAX_RETRIES or is_late or not budget.spend()
+
+    budget.earn()
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Transient),
+        wait=_wait,
+        stop=is_enough,
+        before_sleep=functools.partial(_announce, operation),
+        reraise=True,
+    )
+    return retrying(call)
+
+
+_backoff = tenacity.wait_exponential_jitter(initial=FIRST_WAIT_S, max=LONGEST_WAIT_S)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome and state.outcome.exception()
+    asked = error.wait_s if isinstance(error, Transient) else 0
+    return max(_backoff(state), asked)
+
+
+def _announce(operation: str, state: tenacity.RetryCallState) -> None:
+    RETRIES.labels(operation).inc()
+    log.warning(
+        "Attempt %d/%d failed for %s: %s. Retrying in %.2fs...",
+        state.attempt_number,
+        MAX_RETRIES + 1,
+        operation,
+        state.outcome and state.outcome.exception(),
+        state.upcoming_sleep,
+    )
 
 
 def log_execution_time(function: Callable[P, T]) -> Callable[P, T]:

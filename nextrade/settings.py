@@ -210,6 +210,9 @@ Q_CLUSTER = {
 
 # --- trading
 BROKER = env("NEXTRADE_BROKER", default="paper")
+PAPER_SLIPPAGE_BPS = env("PAPER_SLIPPAGE_BPS", default="0")
+PAPER_COMMISSION_USD = env("PAPER_COMMISSION_USD", default="0")
+PAPER_MAX_FILL = env("PAPER_MAX_FILL", default="0")
 QUOTES = env("NEXTRADE_QUOTES", default="simulated")
 ALPACA_KEY_ID = env("ALPACA_KEY_ID", default="")
 ALPACA_SECRET_KEY = env("ALPACA_SECRET_KEY", default="")
@@ -222,6 +225,9 @@ APPROVAL_TTL_S = env.int("NEXTRADE_APPROVAL_TTL_S", default=1800)
 OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
 OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="https://api.openai.com/v1")
 MODEL = env("NEXTRADE_MODEL", default="gpt-4o-mini") if OPENAI_API_KEY else "offline-rules"
+MODEL_SIMPLE = env("NEXTRADE_MODEL_SIMPLE", default="")
+MODEL_FALLBACK = env("NEXTRADE_MODEL_FALLBACK", default="")
+AZURE_API_VERSION = env("OPENAI_API_VERSION", default="")
 LLM_TIMEOUT_S = env.int("NEXTRADE_LLM_TIMEOUT_S", default=20)
 TURN_DEADLINE_S = env.int("NEXTRADE_TURN_DEADLINE_S", default=30)
 
@@ -230,6 +236,17 @@ LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOG_FORMAT = env("LOG_FORMAT", default="text")
 LOG_FILE = env("LOG_FILE", default="")
 COMPLIANCE_LOG_PATH = env("COMPLIANCE_LOG_PATH", default=str(DATA_DIR / "compliance.log"))
+KEYS_DIR = Path(env("NEXTRADE_KEYS_DIR", default=str(DATA_DIR / "keys")))
+AUDIT_ORIGIN = env("NEXTRADE_AUDIT_ORIGIN", default="nextrade.example/audit")
+ANCHORS = env.list(
+    "NEXTRADE_ANCHORS", default=[f"file:{DATA_DIR / 'anchors' / 'trail.jsonl'}", "mailto:compliance@nextrade.example"]
+)
+TSA_DIR = Path(env("NEXTRADE_TSA_DIR", default=str(DATA_DIR / "anchors" / "timestamps")))
+TSA_ROOT = env("NEXTRADE_TSA_ROOT", default="")
+if env("EMAIL_URL", default=""):
+    vars().update(env.email_url("EMAIL_URL"))
+else:
+    EMAIL_BACKEND, EMAIL_FILE_PATH = "django.core.mail.backends.filebased.EmailBackend", str(DATA_DIR / "mail")
 _handlers: dict[str, dict[str, object]] = {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}}
 if LOG_FILE:
     _handlers["file"] = {"class": "logging.handlers.WatchedFileHandler", "filename": LOG_FILE, "formatter": LOG_FORMAT}
@@ -242,7 +259,11 @@ LOGGING = {
     },
     "handlers": _handlers,
     "root": {"handlers": list(_handlers), "level": LOG_LEVEL},
-    "loggers": {"httpx": {"level": "WARNING"}, "django_q": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "django_q": {"handlers": [], "propagate": True},
+    },
 }
 
 # --- the admin
@@ -265,9 +286,9 @@ UNFOLD = {
                         "title": "Orders",
                         "icon": "order_approve",
                         "link": reverse_lazy("admin:orders_order_changelist"),
-                        "badge": "orders.admin.waiting",
+                        "badge": "orders.admin.queue.waiting",
                         "badge_variant": "primary",
-                        "permission": "orders.admin.may_see_orders",
+                        "permission": "orders.admin.queue.may_see_orders",
                     },
                     {
                         "title": "Executions",
@@ -288,10 +309,16 @@ UNFOLD = {
                         "permission": lambda request: request.user.has_perm("orders.view_limits"),
                     },
                     {
-                        "title": "Trading halts",
+                        "title": "Trading states",
                         "icon": "front_hand",
-                        "link": reverse_lazy("admin:orders_tradinghalt_changelist"),
-                        "permission": lambda request: request.user.has_perm("orders.view_tradinghalt"),
+                        "link": reverse_lazy("admin:orders_tradingstate_changelist"),
+                        "permission": lambda request: request.user.has_perm("orders.view_tradingstate"),
+                    },
+                    {
+                        "title": "Breaks",
+                        "icon": "difference",
+                        "link": reverse_lazy("admin:orders_break_changelist"),
+                        "permission": lambda request: request.user.has_perm("orders.view_break"),
                     },
                 ],
             },
@@ -310,6 +337,18 @@ UNFOLD = {
                         "link": reverse_lazy("admin:compliance_restrictedsymbol_changelist"),
                         "permission": lambda request: request.user.has_perm("compliance.view_restrictedsymbol"),
                     },
+                    {
+                        "title": "Conflicts",
+                        "icon": "person_off",
+                        "link": reverse_lazy("admin:orders_conflict_changelist"),
+                        "permission": lambda request: request.user.has_perm("orders.view_conflict"),
+                    },
+                    {
+                        "title": "Delegations",
+                        "icon": "handshake",
+                        "link": reverse_lazy("admin:orders_delegation_changelist"),
+                        "permission": lambda request: request.user.has_perm("orders.view_delegation"),
+                    },
                 ],
             },
             {
@@ -320,6 +359,12 @@ UNFOLD = {
                         "icon": "monitor_heart",
                         "link": reverse_lazy("ht"),
                         "permission": lambda request: request.user.has_perm("django_q.view_schedule"),
+                    },
+                    {
+                        "title": "Circuit breakers",
+                        "icon": "electric_bolt",
+                        "link": reverse_lazy("admin:agents_breaker_changelist"),
+                        "permission": lambda request: request.user.has_perm("agents.view_breaker"),
                     },
                     {
                         "title": "Schedules",

@@ -1,5 +1,6 @@
 """The books come from fills: what one execution, or one transfer, does to cash and positions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -61,6 +62,48 @@ def transfer(account: Account, amount_usd: Decimal, *, reason: str, at: datetime
     CashTransfer.objects.create(account=account, amount_usd=amount_usd, reason=reason, at=at)
     account.cash_usd += amount_usd
     account.save(update_fields=["cash_usd"])
+
+
+def rebuild(account: Account) -> list[str]:
+    """Make cash and positions what executions and transfers alone say; what was different, in words. The caller holds
+    the account's lock."""
+    holdings: dict[str, Holding] = {}
+    cash = sum((transfer.amount_usd for transfer in account.transfers.all()), ZERO)
+    for fill in account.executions.order_by("id"):
+        holdings[fill.symbol] = after(
+            holdings.get(fill.symbol, Holding()),
+            side=fill.side,
+            quantity=fill.quantity,
+            price_usd=fill.price_usd,
+            commission_usd=fill.commission_usd,
+        )
+        paid = fill.quantity * fill.price_usd
+        cash += (-paid if fill.side == Side.BUY else paid) - fill.commission_usd
+    return [*_mend_positions(account, holdings), *_mend_cash(account, cash)]
+
+
+def _mend_cash(account: Account, cash_usd: Decimal) -> list[str]:
+    if account.cash_usd == cash_usd:
+        return []
+    found = f"cash of {account}: {account.cash_usd} is {cash_usd}"
+    account.cash_usd = cash_usd
+    account.save(update_fields=["cash_usd"])
+    return [found]
+
+
+def _mend_positions(account: Account, holdings: Mapping[str, Holding]) -> list[str]:
+    found = []
+    stored = {position.symbol: position for position in account.positions.all()}
+    for symbol in sorted({*stored, *holdings}):
+        position = stored.get(symbol) or Position(account=account, symbol=symbol)
+        true = holdings.get(symbol, Holding())
+        kept = (position.quantity, position.avg_cost_usd, position.realized_pnl_usd)
+        wanted = (true.quantity, true.avg_cost_usd, true.realized_pnl_usd)
+        if kept != wanted:
+            found.append(f"{symbol} of {account}: {kept} is {wanted}")
+            position.quantity, position.avg_cost_usd, position.realized_pnl_usd = wanted
+            position.save()
+    return found
 
 
 def _enter(account: Account, symbol: str, side: str, fill: Fill) -> None:

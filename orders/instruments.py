@@ -122,6 +122,11 @@ ALL: Mapping[str, Instrument] = _load()
 _BY_NAME: Mapping[str, Instrument] = MappingProxyType(dict(_names()))
 
 
+def sector(name: str) -> frozenset[str]:
+    """The symbols of one sector."""
+    return frozenset(symbol for symbol, instrument in ALL.items() if instrument.sector == name)
+
+
 def find(symbol: str) -> Instrument | None:
     """The instrument with exactly this ticker, in any case, with or without one leading $.
 

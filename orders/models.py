@@ -12,6 +12,14 @@ def money() -> "models.DecimalField[Decimal, Decimal]":
     return models.DecimalField(max_digits=20, decimal_places=6)
 
 
+def money_or_none(label: str) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    return models.DecimalField(label, max_digits=20, decimal_places=6, null=True, blank=True)
+
+
+def percent(label: str) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    return models.DecimalField(label, max_digits=7, decimal_places=3, null=True, blank=True)
+
+
 class Status(models.TextChoices):
     PROPOSED = "proposed"
     DENIED = "denied"
@@ -60,11 +68,19 @@ class Side(models.TextChoices):
 class OrderType(models.TextChoices):
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit", "stop limit"
+
+
+WITH_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+WITH_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
 
 
 class TimeInForce(models.TextChoices):
     DAY = "day"
     GTC = "gtc", "good till cancelled"
+    IOC = "ioc", "immediate or cancel"
+    FOK = "fok", "fill or kill"
 
 
 class Account(models.Model):
@@ -92,38 +108,113 @@ class CashTransfer(models.Model):
 
 
 class Limits(models.Model):
-    """The firm's pre-trade limits. A change is a new row: the newest holds, and orders name the one they were held
-    to."""
+    """Pre-trade limits of a scope: "firm", "account:<id>" or "symbol:<ticker>". A change is a new row, and holds once a
+    second person has approved it; of every scope the newest approved row counts, and of the scopes the strictest value.
+
+    A limit that is None says nothing in its scope; one that no scope states fails its check. Percentages: 5 is five
+    percent.
+    """
 
     version = models.AutoField(primary_key=True)
-    max_quantity = models.DecimalField(max_digits=18, decimal_places=6)
-    max_notional_usd = money()
-    min_notional_usd = money()
-    max_approval_usd = money()
-    duplicate_window_s = models.PositiveIntegerField()
-    max_quote_age_s = models.PositiveIntegerField()
+    scope = models.CharField(max_length=40, default="firm")
+    max_quantity = models.DecimalField("shares per order", max_digits=18, decimal_places=6, null=True, blank=True)
+    max_notional_usd = money_or_none("USD per order, at most")
+    min_notional_usd = money_or_none("USD per order, at least")
+    max_approval_usd = money_or_none("USD one approver may decide on")
+    second_approver_usd = money_or_none("USD above which two approve")
+    collar_pct = percent("limit price from the market, %")
+    drift_pct = percent("move since it was shown, %")
+    max_position_pct = percent("one symbol of equity, %")
+    max_sector_pct = percent("one sector of equity, %")
+    max_gross_usd = money_or_none("USD held and ordered, per account")
+    max_credit_usd = money_or_none("USD in open buys, per account")
+    max_firm_credit_usd = money_or_none("USD in open buys, the firm")
+    max_daily_loss_usd = money_or_none("USD lost in a day")
+    max_drawdown_pct = percent("fall from the highest equity, %")
+    max_orders_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    max_orders_per_day = models.PositiveIntegerField(null=True, blank=True)
+    duplicate_window_s = models.PositiveIntegerField(null=True, blank=True)
+    max_quote_age_s = models.PositiveIntegerField(null=True, blank=True)
+    are_market_orders_allowed = models.BooleanField(default=True)
+    reason = models.CharField(max_length=200, blank=True)
     set_by = models.CharField(max_length=64)
     set_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=64, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "limits"
+        permissions = (("approve_limits", "Can approve a change of limits"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(approved_by="") | ~Q(approved_by=F("set_by")), name="orders_limits_four_eyes"
+            ),
+        )
 
     def __str__(self) -> str:
-        return f"#{self.version} limits"
+        return f"#{self.version} limits of {self.scope}"
 
 
-class TradingHalt(models.Model):
-    """The kill switch: while a row is open, no order in its symbol is proposed, approved or sent. No symbol: every
-    one."""
+class TradingState(models.Model):
+    """What is stopped, where and until when: everything, or all but what reduces exposure. A row without symbol and
+    account is for the firm; it holds until it is lifted or its end has come.
+    """
 
+    class State(models.TextChoices):
+        REDUCING = "reducing"
+        HALTED = "halted"
+
+    state = models.CharField(max_length=10, choices=State, default=State.HALTED)
     symbol = models.CharField(max_length=12, blank=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="states")
     reason = models.CharField(max_length=200)
-    halted_by = models.CharField(max_length=64)
-    halted_at = models.DateTimeField()
+    set_by = models.CharField(max_length=64)
+    set_at = models.DateTimeField()
+    until = models.DateTimeField(null=True, blank=True)
     lifted_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
-        return f"#{self.pk} halt {self.symbol or 'all trading'}"
+        return f"#{self.pk} {self.state} {self.where}"
+
+    @property
+    def where(self) -> str:
+        return self.symbol or (f"account of {self.account.owner}" if self.account else "all trading")
+
+
+class Conflict(models.Model):
+    """Two people of whom neither decides on the other's orders."""
+
+    one = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    other = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["one", "other"], name="orders_conflict_once"),
+            models.CheckConstraint(condition=~Q(one=F("other")), name="orders_conflict_of_two"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.one} and {self.other}"
+
+
+class Delegation(models.Model):
+    """An approver's authority, lent to somebody until a date. It does not lend what the giver has not."""
+
+    giver = models.ForeignKey(User, on_delete=models.CASCADE, related_name="delegations_given")
+    taker = models.ForeignKey(User, on_delete=models.CASCADE, related_name="delegations_taken")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=~Q(giver=F("taker")), name="orders_delegation_of_two"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="orders_delegation_ends"),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.giver} to {self.taker}"
 
 
 class Order(models.Model):
@@ -133,6 +224,7 @@ class Order(models.Model):
     key. payload_sha256: of the canonical order (orders.payload), what is approved and what is sent.
     user_words: the message that asked for it. rationale: a model's text, never a reason to allow anything.
     reserve_price_usd: what a share is reckoned at while the order is open; checks: results of risk.assess, all phases.
+    snapshot: price, position, cash and limits at proposal, for the diff. good_until: the close that ends a day order.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -147,6 +239,7 @@ class Order(models.Model):
     quantity = models.DecimalField(max_digits=18, decimal_places=6)
     order_type = models.CharField(max_length=10, choices=OrderType)
     limit_price = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    stop_price = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     time_in_force = models.CharField(max_length=4, choices=TimeInForce, default=TimeInForce.DAY)
     payload_sha256 = models.CharField(max_length=64)
     status = models.CharField(max_length=20, choices=Status, default=Status.PROPOSED)
@@ -154,6 +247,10 @@ class Order(models.Model):
     cum_qty = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
     avg_px = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     in_doubt = models.BooleanField(default=False)
+    is_tainted = models.BooleanField("not in the person's own words", default=False)
+    approvals_needed = models.PositiveSmallIntegerField(default=1)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    good_until = models.DateTimeField(null=True, blank=True)
     broker_order_id = models.CharField(max_length=64, blank=True)
     broker_status = models.CharField(max_length=40, blank=True)
     user_words = models.TextField(blank=True)
@@ -163,8 +260,9 @@ class Order(models.Model):
     quote_as_of = models.DateTimeField(null=True)
     quote_source = models.CharField(max_length=40, blank=True)
     reserve_price_usd = models.DecimalField(max_digits=20, decimal_places=6, null=True)
-    limits_version = models.PositiveIntegerField(null=True)
+    limits_version = models.CharField(max_length=120, blank=True)
     checks = models.JSONField(default=list)
+    snapshot = models.JSONField(default=dict)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -181,14 +279,19 @@ class Order(models.Model):
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="orders_order_status_known"),
             models.CheckConstraint(
-                condition=(
-                    Q(order_type=OrderType.LIMIT, limit_price__gt=0) | Q(order_type=OrderType.MARKET, limit_price=None)
-                ),
+                condition=Q(order_type__in=WITH_LIMIT, limit_price__gt=0)
+                | (~Q(order_type__in=WITH_LIMIT) & Q(limit_price=None)),
                 name="orders_order_limit_has_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(order_type__in=WITH_STOP, stop_price__gt=0)
+                | (~Q(order_type__in=WITH_STOP) & Q(stop_price=None)),
+                name="orders_order_stop_has_price",
             ),
         )
         indexes = (
             models.Index(fields=["account", "-created_at", "-id"], name="orders_order_account"),
+            models.Index(fields=["account"], condition=Q(status__in=OPEN), name="orders_order_open"),
             models.Index(fields=["status", "created_at"], name="orders_order_status"),
             models.Index(fields=["thread_id", "created_at"], name="orders_order_thread"),
         )
@@ -212,7 +315,7 @@ class Approval(models.Model):
     reason = models.CharField(max_length=500, blank=True)
     quote_usd = money()
     quote_as_of = models.DateTimeField()
-    limits_version = models.PositiveIntegerField()
+    limits_version = models.CharField(max_length=120)
     at = models.DateTimeField()
 
     class Meta:
@@ -288,6 +391,67 @@ class Outbox(models.Model):
         return f"#{self.pk} {self.kind} {self.order_id}"
 
 
+class Switch(models.Model):
+    """A switch that operations turn, each time with an event. live_trading: the second of the two that real money
+    needs."""
+
+    LIVE_TRADING = "live_trading"
+    name = models.CharField(max_length=40, primary_key=True)
+    is_on = models.BooleanField(default=False)
+    reason = models.CharField(max_length=200)
+    set_by = models.CharField(max_length=64)
+    set_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"#{self.name} {'on' if self.is_on else 'off'}"
+
+
+class EquityDay(models.Model):
+    """What an account was worth when a day ended (UTC), in USD."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="equity_days")
+    day = models.DateField()
+    cash_usd = money()
+    equity_usd = money()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["account", "day"], name="orders_equityday_once"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.day} {self.equity_usd}"
+
+
+class Break(models.Model):
+    """A difference between our books and the broker's, which stops approvals until somebody has resolved it.
+
+    account: None where the broker's book does not tell accounts apart. subject: an order's client id, or a symbol.
+    """
+
+    class Kind(models.TextChoices):
+        ORDER = "order", "an order that one side does not know"
+        QUANTITY = "quantity", "a filled quantity"
+        POSITION = "position", "a position"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
+    subject = models.CharField(max_length=40)
+    ours = models.CharField(max_length=100)
+    theirs = models.CharField(max_length=100)
+    found_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(resolved_at=None), name="orders_break_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind} {self.subject}"
+
+
 class PaperOrder(models.Model):
     """The paper broker's own book, kept apart from ours so that two books can be compared."""
 
@@ -295,12 +459,29 @@ class PaperOrder(models.Model):
     symbol = models.CharField(max_length=12)
     side = models.CharField(max_length=4, choices=Side)
     quantity = models.DecimalField(max_digits=18, decimal_places=6)
+    order_type = models.CharField(max_length=10, choices=OrderType)
     limit_price = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    stop_price = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    time_in_force = models.CharField(max_length=4, choices=TimeInForce)
+    good_until = models.DateTimeField(null=True)
+    is_triggered = models.BooleanField(default=False)
     status = models.CharField(max_length=20)
-    fill_price = models.DecimalField(max_digits=20, decimal_places=6, null=True)
-    filled_at = models.DateTimeField(null=True)
+    cum_qty = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
     reason = models.CharField(max_length=200, blank=True)
     received_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.client_order_id}"
+
+
+class PaperFill(models.Model):
+    """One execution at the paper broker."""
+
+    order = models.ForeignKey(PaperOrder, on_delete=models.PROTECT, related_name="fills")
+    quantity = models.DecimalField(max_digits=18, decimal_places=6)
+    price_usd = money()
+    commission_usd = money()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.quantity} at {self.price_usd}"

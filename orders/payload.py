@@ -24,6 +24,7 @@ def canonical(order: Order) -> bytes:
             "quantity": plain(order.quantity),
             "order_type": str(order.order_type),
             "limit_price": None if order.limit_price is None else plain(order.limit_price),
+            "stop_price": None if order.stop_price is None else plain(order.stop_price),
             "time_in_force": str(order.time_in_force),
             "currency": "USD",
         }

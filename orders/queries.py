@@ -1,30 +1,62 @@
 """Reads that span rows."""
 
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
-from django.db.models import DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, Sum
 
 from compliance import policy
-from nextrade.errors import Unavailable
-from orders import instruments, payload, quotes, risk
-from orders.models import COMMITTED, OPEN, Account, Limits, Order, Position, Side, Status, TradingHalt
+from nextrade.errors import Missing, Unavailable
+from orders import brokers, codes, instruments, load, market, payload, quotes, risk
+from orders.models import (
+    OPEN,
+    Account,
+    Break,
+    Conflict,
+    Delegation,
+    EquityDay,
+    Limits,
+    Order,
+    Position,
+    Side,
+    Switch,
+    TradingState,
+)
 from orders.quotes.base import Quote, QuoteMissing
 
-DEAD = (
-    Status.DENIED,
-    Status.DECLINED,
-    Status.WITHDRAWN,
-    Status.LAPSED,
-    Status.CANCELED,
-    Status.EXPIRED,
-    Status.REJECTED,
+STRICTEST: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *(
+                    "max_quantity",
+                    "max_notional_usd",
+                    "max_approval_usd",
+                    "second_approver_usd",
+                    "collar_pct",
+                    "drift_pct",
+                ),
+                *("max_position_pct", "max_sector_pct", "max_gross_usd", "max_credit_usd", "max_firm_credit_usd"),
+                *("max_daily_loss_usd", "max_drawdown_pct", "max_orders_per_minute", "max_orders_per_day"),
+                "max_quote_age_s",
+            ),
+            min,
+        ),
+        **dict.fromkeys(("min_notional_usd", "duplicate_window_s"), max),
+        "are_market_orders_allowed": all,
+    }
 )
-RESERVED = ExpressionWrapper(
-    (F("quantity") - F("cum_qty")) * F("reserve_price_usd"), output_field=DecimalField(max_digits=24, decimal_places=6)
-)
+SHARES = DecimalField(max_digits=24, decimal_places=6)
+RESERVED = ExpressionWrapper((F("quantity") - F("cum_qty")) * F("reserve_price_usd"), output_field=SHARES)
+BREAKER = "system:breaker"
+OPEN_BUY = Q(status__in=OPEN, side=Side.BUY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +80,24 @@ class Holding:
 
 @dataclass(frozen=True, kw_only=True)
 class Portfolio:
-    """equity_usd: cash and positions at market; None when a held symbol has no quote."""
-
     cash_usd: Decimal
     reserved_usd: Decimal
-    equity_usd: Decimal | None
     holdings: tuple[Holding, ...]
+
+    @property
+    def equity_usd(self) -> Decimal | None:
+        """Cash and positions at market; None when a held symbol has no quote."""
+        values = [holding.market_value_usd for holding in self.holdings]
+        return None if None in values else self.cash_usd + sum(value for value in values if value is not None)
 
 
 def portfolio(account: Account, *, at: datetime) -> Portfolio:
-    holdings = tuple(
+    reserved = account.orders.filter(OPEN_BUY).aggregate(total=Sum(RESERVED))["total"] or Decimal(0)
+    return Portfolio(cash_usd=account.cash_usd, reserved_usd=reserved, holdings=holdings(account, at=at))
+
+
+def holdings(account: Account, *, at: datetime) -> tuple[Holding, ...]:
+    return tuple(
         Holding(
             symbol=position.symbol,
             quantity=position.quantity,
@@ -66,14 +106,6 @@ def portfolio(account: Account, *, at: datetime) -> Portfolio:
             quote=quote(position.symbol, at=at),
         )
         for position in Position.objects.filter(account=account).filter(~Q(quantity=0)).order_by("symbol")
-    )
-    values = [holding.market_value_usd for holding in holdings]
-    equity = None if None in values else account.cash_usd + sum(value for value in values if value is not None)
-    return Portfolio(
-        cash_usd=account.cash_usd,
-        reserved_usd=_reserved(account.orders.filter(status__in=OPEN)),
-        equity_usd=equity,
-        holdings=holdings,
     )
 
 
@@ -85,87 +117,192 @@ def quote(symbol: str, *, at: datetime) -> Quote | None:
         return None
 
 
-def current_limits() -> risk.Limits | None:
-    row = Limits.objects.order_by("-version").first()
-    if row is None:
+def current_limits(account_id: int, symbol: str) -> risk.Limits | None:
+    """The strictest of what the firm, the account and the symbol have stated and a second person approved."""
+    scopes = ("firm", f"account:{account_id}", f"symbol:{symbol}")
+    rows = Limits.objects.filter(scope__in=scopes).exclude(approved_at=None).order_by("version")
+    newest = list({row.scope: row for row in rows}.values())
+    if not newest:
         return None
-    return risk.Limits(
-        version=row.version,
-        max_quantity=row.max_quantity,
-        max_notional_usd=row.max_notional_usd,
-        min_notional_usd=row.min_notional_usd,
-        max_approval_usd=row.max_approval_usd,
-        duplicate_window_s=row.duplicate_window_s,
-        max_quote_age_s=row.max_quote_age_s,
-    )
+    strictest: dict[str, Any] = {}
+    for field, pick in STRICTEST.items():
+        stated = [value for value in (getattr(row, field) for row in newest) if value is not None]
+        strictest[field] = pick(stated) if stated else None
+    return risk.Limits(version=" ".join(f"{row.scope}={row.version}" for row in newest), **strictest)
 
 
-def halt_reason(symbol: str) -> str:
-    """Why trading in a symbol is halted, empty when it is not."""
-    halt = TradingHalt.objects.filter(Q(symbol="") | Q(symbol=symbol), lifted_at=None).order_by("id").first()
-    return halt.reason if halt else ""
+def halt_reason(symbol: str, account_id: int, *, at: datetime) -> str:
+    """Why trading is halted, empty when it is not."""
+    return _halt_file() or _state_reasons(symbol, account_id, at=at).get(TradingState.State.HALTED, "")
 
 
 def facts(order: Order, account: Account, *, seen: Quote | None, at: datetime, **more: Any) -> risk.Facts:
     """All that the rules may look at for one order, which may not be saved yet. The caller holds the account's lock."""
-    limits = current_limits()
+    limits = current_limits(account.pk, order.symbol)
     instrument = instruments.find(order.symbol)
-    others = account.orders.exclude(pk=order.pk)
-    sells = others.filter(symbol=order.symbol, side=Side.SELL, status__in=OPEN)
-    position = Position.objects.filter(account=account, symbol=order.symbol).first()
-    window = timedelta(seconds=limits.duplicate_window_s if limits else 0)
+    terms = brokers.terms()
+    window_s = (limits and limits.duplicate_window_s) or 0
+    others = load.of_account(order, duplicate_window=timedelta(seconds=window_s))
+    reserved = others.committed_usd + others.waiting_usd
+    books = Portfolio(cash_usd=account.cash_usd, reserved_usd=reserved, holdings=holdings(account, at=at))
+    held = next((holding.quantity for holding in books.holdings if holding.symbol == order.symbol), Decimal(0))
+    marks = equity_marks(account, at=at, books=books)
+    states = _state_reasons(order.symbol, account.pk, at=at)
     return risk.Facts(
         at=at,
         limits=limits,
-        halt_reason=halt_reason(order.symbol),
+        halt_reason=_halt_file() or states.get(TradingState.State.HALTED, ""),
+        reducing_reason=states.get(TradingState.State.REDUCING, ""),
         is_account_active=account.is_active and account.owner.is_active,
+        mode_problem=mode_problem(),
         is_instrument_known=instrument is not None,
+        is_supported=(order.order_type, order.time_in_force) in terms.supports,
+        commission_usd=terms.commission_usd,
         lot_size=instrument.lot_size if instrument else Decimal(1),
         is_restricted=policy.is_restricted(order.symbol),
+        is_market_open=is_market_open(at),
         quote_usd=seen.price_usd if seen else None,
         quote_as_of=seen.as_of if seen else None,
         cash_usd=account.cash_usd,
-        committed_usd=_reserved(others.filter(status__in=COMMITTED)),
-        waiting_usd=_reserved(others.filter(status=Status.PENDING_APPROVAL)),
-        held=position.quantity if position else Decimal(0),
-        selling=sells.aggregate(total=Sum(F("quantity") - F("cum_qty")))["total"] or Decimal(0),
-        duplicate_id=_twin(order, others, window),
+        committed_usd=others.committed_usd,
+        waiting_usd=others.waiting_usd,
+        firm_open_usd=_firm_open_usd(order),
+        held=held,
+        selling=others.selling,
+        equity_usd=books.equity_usd,
+        symbol_usd=_worth(books, {order.symbol}),
+        sector_usd=_worth(books, instruments.sector(instrument.sector) if instrument else {order.symbol}),
+        gross_usd=_worth(books, {holding.symbol for holding in books.holdings}),
+        day_start_usd=marks.start_usd,
+        peak_usd=marks.peak_usd,
+        orders_last_minute=others.last_minute,
+        orders_today=others.today,
+        duplicate_id=others.duplicate_id,
+        opposite_id=others.opposite_id,
+        open_breaks=Break.objects.filter(Q(account=account) | Q(account=None), resolved_at=None).count(),
+        is_tainted=order.is_tainted,
         maker_id=order.maker_id,
         **more,
     )
 
 
+def mode_problem() -> str:
+    """Why the broker of this installation may not be used, empty when it may: real money needs both switches."""
+    if brokers.terms().mode == "paper":
+        return ""
+    if settings.LIVE_TRADING != "yes":
+        return "NEXTRADE_LIVE_TRADING is not yes"
+    switch = Switch.objects.filter(name=Switch.LIVE_TRADING).first()
+    return "" if switch and switch.is_on else "the switch live_trading is off"
+
+
+def is_market_open(at: datetime) -> bool:
+    """Whether orders are taken: in the exchange's session, and at any time at made-up prices."""
+    return settings.QUOTES == "simulated" or market.is_open(at)
+
+
 def proposal(order: Order) -> risk.Proposal:
-    return risk.Proposal(symbol=order.symbol, side=order.side, quantity=order.quantity, limit_price=order.limit_price)
-
-
-def _reserved(orders: "QuerySet[Order]") -> Decimal:
-    """USD that open buys are reckoned to need."""
-    return orders.filter(side=Side.BUY).aggregate(total=Sum(RESERVED))["total"] or Decimal(0)
-
-
-def _twin(order: Order, others: "QuerySet[Order]", window: timedelta) -> str:
-    twin = others.filter(
+    return risk.Proposal(
         symbol=order.symbol,
         side=order.side,
         quantity=order.quantity,
+        order_type=order.order_type,
         limit_price=order.limit_price,
-        created_at__gt=order.created_at - window,
-        created_at__lte=order.created_at,
+        stop_price=order.stop_price,
     )
-    found = twin.exclude(status__in=DEAD).values_list("pk", flat=True).first()
-    return str(found) if found else ""
+
+
+def _halt_file() -> str:
+    """The file HALT in the data directory is enough, whatever it holds."""
+    switch = settings.DATA_DIR / "HALT"
+    if not switch.exists():
+        return ""
+    return switch.read_text(errors="replace").strip()[:200] or "the file HALT is there"
+
+
+def _state_reasons(symbol: str, account_id: int, *, at: datetime) -> dict[str, str]:
+    """Each trading state that holds here and now, with the reason of the oldest row."""
+    here = Q(symbol="", account=None) | Q(symbol=symbol, account=None) | Q(symbol="", account=account_id)
+    lasting = Q(until=None) | Q(until__gt=at)
+    rows = TradingState.objects.filter(here, lasting, lifted_at=None).order_by("-id")
+    return dict(rows.values_list("state", "reason"))
+
+
+def _firm_open_usd(order: Order) -> Decimal:
+    """USD that the open buys of all accounts but this one order are reckoned to need."""
+    buys = Order.objects.filter(OPEN_BUY).exclude(pk=order.pk)
+    return buys.aggregate(total=Sum(RESERVED))["total"] or Decimal(0)
+
+
+def _worth(books: Portfolio, symbols: Collection[str]) -> Decimal | None:
+    """USD at market of what is held of some symbols, None when one of them has no price."""
+    values = [holding.market_value_usd for holding in books.holdings if holding.symbol in symbols]
+    return None if None in values else sum((value for value in values if value is not None), Decimal(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquityMarks:
+    """USD: now (None without a price), at the last day's end, and the most since a breaker was last lifted."""
+
+    now_usd: Decimal | None
+    start_usd: Decimal
+    peak_usd: Decimal
+
+    @property
+    def drawdown_pct(self) -> Decimal:
+        if self.now_usd is None or self.peak_usd <= 0:
+            return Decimal(0)
+        return (1 - self.now_usd / self.peak_usd) * 100
+
+
+def equity_marks(account: Account, *, at: datetime, books: Portfolio | None = None) -> EquityMarks:
+    """How an account stands against its past; before its first day's end that is what was paid in."""
+    days = EquityDay.objects.filter(account=account, day__lt=at.date())
+    last = days.order_by("-day").first()
+    if last:
+        tripped = account.states.filter(set_by=BREAKER).aggregate(lifted_at=Max("lifted_at"))
+        since = tripped["lifted_at"].date() if tripped["lifted_at"] else date.min
+        start = last.equity_usd
+        peak = days.filter(day__gte=since).aggregate(peak=Max("equity_usd"))["peak"] or start
+    else:
+        start = peak = account.transfers.aggregate(total=Sum("amount_usd"))["total"] or Decimal(0)
+    now = (books or portfolio(account, at=at)).equity_usd
+    return EquityMarks(now_usd=now, start_usd=start, peak_usd=peak)
+
+
+def is_conflict(maker_id: int, checker_id: int) -> bool:
+    """Whether two people are on the conflict list, either way round."""
+    pair = (maker_id, checker_id)
+    return Conflict.objects.filter(one__in=pair, other__in=pair).exists()
+
+
+def may_approve(user: User, *, at: datetime) -> bool:
+    """Whether a person has an approver's authority, their own or lent to them for now."""
+    if not user.is_active:
+        return False
+    if user.has_perm("orders.approve_order"):
+        return True
+    lent = Delegation.objects.filter(taker=user, starts_at__lte=at, ends_at__gt=at).select_related("giver")
+    return any(loan.giver.is_active and loan.giver.has_perm("orders.approve_order") for loan in lent)
+
+
+def givers(user: User, *, at: datetime) -> set[int]:
+    """Ids of those whose authority a person acts with now."""
+    lent = Delegation.objects.filter(taker=user, starts_at__lte=at, ends_at__gt=at)
+    return set(lent.values_list("giver_id", flat=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
     """What a second person weighs, as it is at one moment. Amounts in USD; None where it takes a price that nobody has.
 
-    checks: the approval's, run for this viewer. drift_pct: of the quote since the proposal. free_*: cash that no
-    other open order is reckoned to need. *_after: if the whole order were filled at the price it is reckoned at.
+    checks: the approval's, run for this viewer. drift_pct: of the quote since the proposal. committed_usd: reckoned for
+    the account's other approved buys. free_*: cash that no other open order is reckoned to need. *_after: if the whole
+    order were filled at the price it is reckoned at. limits: the versions that hold.
     """
 
     checks: tuple[risk.Check, ...]
+    limits: str
     quote: Quote | None
     drift_pct: Decimal | None
     change: Decimal
@@ -174,12 +311,13 @@ class Review:
     flow_usd: Decimal | None
     cash_usd: Decimal
     cash_after_usd: Decimal | None
+    committed_usd: Decimal
     free_usd: Decimal
     free_after_usd: Decimal | None
 
     @property
     def denials(self) -> tuple[risk.Check, ...]:
-        return risk.failed(self.checks)
+        return risk.denials(self.checks)
 
 
 def review(order: Order, *, checker_id: int, at: datetime) -> Review:
@@ -193,6 +331,8 @@ def review(order: Order, *, checker_id: int, at: datetime) -> Review:
         seen=seen,
         at=at,
         checker_id=checker_id,
+        reference_usd=order.quote_usd,
+        is_conflict=is_conflict(order.maker_id, checker_id),
         expires_at=order.expires_at,
         stored_sha256=order.payload_sha256,
         actual_sha256=payload.sha256(order),
@@ -202,10 +342,12 @@ def review(order: Order, *, checker_id: int, at: datetime) -> Review:
     sign = 1 if order.side == Side.BUY else -1
     flow = -sign * risk.notional(wanted, known) if is_priced else None
     held = known.held or Decimal(0)
-    free = account.cash_usd - (known.committed_usd or 0) - (known.waiting_usd or 0)
+    committed = known.committed_usd or Decimal(0)
+    free = account.cash_usd - committed - (known.waiting_usd or 0)
     then = order.quote_usd
     return Review(
-        checks=risk.assess(wanted, known, phase=risk.Phase.APPROVAL),
+        checks=risk.assess(wanted, known, phase=codes.Phase.APPROVAL),
+        limits=known.limits.version if known.limits else "",
         quote=seen,
         drift_pct=(seen.price_usd / then - 1) * 100 if seen and then else None,
         change=sign * order.quantity,
@@ -214,6 +356,15 @@ def review(order: Order, *, checker_id: int, at: datetime) -> Review:
         flow_usd=flow,
         cash_usd=account.cash_usd,
         cash_after_usd=None if flow is None else account.cash_usd + flow,
+        committed_usd=committed,
         free_usd=free,
         free_after_usd=None if flow is None else free + flow,
     )
+
+
+def locked(order_id: uuid.UUID) -> tuple[Order, Account]:
+    """An order and its account, the account's row locked first, as everywhere."""
+    account = Account.objects.select_for_update().select_related("owner").filter(orders=order_id).first()
+    if account is None:
+        raise Missing("there is no such order")
+    return Order.objects.select_for_update(of=("self",)).select_related("maker").get(pk=order_id), account

@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from compliance import audit
+from compliance import audit, proofs
+from orders.codes import Severity
 from orders.models import Approval, Execution, Order, Status
 from orders.payload import plain
 
@@ -69,7 +70,7 @@ class CheckSerializer(serializers.Serializer[dict[str, Any]]):
     limit = serializers.CharField()
     actual = serializers.CharField()
     phase = serializers.CharField()
-    limits_version = serializers.IntegerField(allow_null=True)
+    limits_version = serializers.CharField()
     at = serializers.DateTimeField()
 
 
@@ -79,6 +80,7 @@ class OrderRowSerializer(serializers.ModelSerializer[Order]):
     user = serializers.CharField(source="maker.username")
     quantity = Amount(cents=False)
     limit_price = Amount(allow_null=True)
+    stop_price = Amount(allow_null=True)
     cum_qty = Amount(cents=False)
     avg_px = Amount(allow_null=True)
     notional = Amount(source="notional_usd", allow_null=True)
@@ -98,9 +100,12 @@ class OrderRowSerializer(serializers.ModelSerializer[Order]):
             "quantity",
             "order_type",
             "limit_price",
+            "stop_price",
             "time_in_force",
             "status",
             "version",
+            "is_tainted",
+            "approvals_needed",
             "cum_qty",
             "avg_px",
             "notional",
@@ -112,12 +117,25 @@ class OrderRowSerializer(serializers.ModelSerializer[Order]):
         )
 
 
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """That a decision is in the audit trail: keep it, and nobody can deny the decision later (docs/audit.md)."""
+
+    event_id = serializers.IntegerField()
+    log = serializers.CharField()
+    leaf_index = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    tree_size = serializers.IntegerField()
+    proof = serializers.ListField(child=serializers.CharField())
+    checkpoint = serializers.CharField()
+
+
 class OrderSerializer(OrderRowSerializer):
     """An order with all that is known of it."""
 
     checks = CheckSerializer(many=True)
     approval = serializers.SerializerMethodField()
     executions = ExecutionSerializer(many=True)
+    receipts = serializers.SerializerMethodField()
     history = serializers.SerializerMethodField()
 
     class Meta(OrderRowSerializer.Meta):
@@ -129,6 +147,7 @@ class OrderSerializer(OrderRowSerializer):
             "checks",
             "approval",
             "executions",
+            "receipts",
             "history",
         )
 
@@ -136,6 +155,10 @@ class OrderSerializer(OrderRowSerializer):
     def get_approval(self, order: Order) -> Any:
         approval = order.approvals.select_related("checker").first()
         return ApprovalSerializer(approval).data if approval else None
+
+    @extend_schema_field(ReceiptSerializer(many=True))
+    def get_receipts(self, order: Order) -> Any:
+        return proofs.receipts(order.pk)
 
     @extend_schema_field(HistorySerializer(many=True))
     def get_history(self, order: Order) -> Any:
@@ -175,7 +198,9 @@ class OrderCardSerializer(serializers.ModelSerializer[Order]):
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_denials(self, order: Order) -> list[str]:
-        return [check["code"] for check in order.checks if not check["passed"]] if order.status == Status.DENIED else []
+        if order.status != Status.DENIED:
+            return []
+        return [check["code"] for check in order.checks if not check["passed"] and check["severity"] == Severity.HARD]
 
 
 class DecisionSerializer(serializers.Serializer[Any]):

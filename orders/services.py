@@ -4,10 +4,8 @@ A person's verb takes the person (`by`), the moment (`at`), and never a flag tha
 """
 
 import hashlib
-import logging
 import re
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,36 +18,25 @@ from django_q.tasks import async_task
 
 from compliance import audit, policy
 from compliance.audit import Action
-from nextrade.errors import Invalid, Missing, NotPermitted, Refused, Unavailable
-from orders import books, brokers, instruments, payload, queries, risk, transitions
-from orders.brokers.base import DuplicateClientOrderId, InDoubt, Report, Ticket
+from nextrade.errors import Invalid, Missing, NotPermitted, Refused
+from orders import books, codes, instruments, payload, queries, risk, transitions
 from orders.models import (
     AT_BROKER,
+    OPEN,
+    WITH_LIMIT,
+    WITH_STOP,
     Account,
     Approval,
     Event,
-    Limits,
     Order,
     OrderType,
     Outbox,
     Side,
     Status,
     TimeInForce,
-    TradingHalt,
 )
 
-log = logging.getLogger(__name__)
-EXECUTOR = "system:executor"
-LEASE = timedelta(seconds=30)
 TICKER = re.compile(r"[A-Z]{1,6}(\.[A-Z])?")
-EVENT_OF_REPORT = {
-    "new": Event.ACKNOWLEDGE,
-    "partially_filled": Event.PARTIAL_FILL,
-    "filled": Event.FILL,
-    "canceled": Event.CANCEL,
-    "expired": Event.EXPIRE,
-    "rejected": Event.REJECT,
-}
 
 
 class SelfApproval(NotPermitted):
@@ -74,7 +61,8 @@ class CheckFailed(Refused):
 class Request:
     """What an agent asks for, as text, still to be read. key: names the tool call, so that a replay is the same order.
 
-    words: the person's message. thread_id, turn_id: where it was said. rationale, model: who proposed it, and why.
+    words: the person's message; is_tainted: not all of the order is found there. thread_id, turn_id: where it was said.
+    rationale, model: who proposed it, and why.
     """
 
     key: str
@@ -83,7 +71,9 @@ class Request:
     quantity: str
     order_type: str = OrderType.MARKET
     limit_price: str = ""
+    stop_price: str = ""
     time_in_force: str = TimeInForce.DAY
+    is_tainted: bool = False
     rationale: str = ""
     words: str = ""
     model: str = ""
@@ -100,17 +90,6 @@ def open_account(owner: User, *, cash_usd: Decimal, by: str, at: datetime) -> Ac
             details = {"owner": audit.person(owner), "cash_usd": payload.plain(cash_usd)}
             audit.record(Action.ACCOUNT_OPENED, actor=by, at=at, details=details)
     return account
-
-
-def set_limits(limits: Limits) -> Limits:
-    """Make a new version of the firm's limits the one that holds."""
-    with transaction.atomic(durable=True):
-        limits.save(force_insert=True)
-        fields = ("max_quantity", "max_notional_usd", "min_notional_usd", "max_approval_usd")
-        details: dict[str, object] = {field: payload.plain(getattr(limits, field)) for field in fields}
-        details |= {"version": limits.version, "duplicate_window_s": limits.duplicate_window_s}
-        audit.record(Action.LIMITS_SET, actor=limits.set_by, at=limits.set_at, details=details)
-    return limits
 
 
 def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
@@ -132,31 +111,33 @@ def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
             return known
         order = _read(request, account, at=at)
         facts = queries.facts(order, account, seen=seen, at=at)
-        checks = risk.assess(queries.proposal(order), facts, phase=risk.Phase.PROPOSAL)
+        checks = risk.assess(queries.proposal(order), facts, phase=codes.Phase.PROPOSAL)
+        denials = risk.denials(checks)
         order.checks = [check.as_json() for check in checks]
-        order.limits_version = facts.limits.version if facts.limits else None
+        order.limits_version = facts.limits.version if facts.limits else ""
+        order.snapshot = _snapshot(facts)
         if seen:
             order.quote_usd, order.quote_as_of, order.quote_source = seen.price_usd, seen.as_of, seen.source
             order.reserve_price_usd = risk.unit_price(queries.proposal(order), facts)
+            order.approvals_needed = _approvals_needed(order, facts)
         order.save(force_insert=True)
-        denials = risk.failed(checks)
         details = {"codes": [check.code.value for check in denials], "model": request.model}
         event = Event.DENY if denials else Event.ADMIT
-        return transitions.move(order, event, actor=by, at=at, reason=explain(denials), details=details)
+        return transitions.move(order, event, actor=by, at=at, reason=risk.explain(denials), details=details)
 
 
 def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at: datetime) -> Order:
-    """Say yes to the order as it was shown, at `version`: an Approval, APPROVED, work and an event, or none of them.
+    """Say yes to the order as it was shown, at `version`: an Approval and an event; with the last yes that it needs
+    also APPROVED and work for the executor; or nothing at all.
 
-    Raises Missing, NotAnApprover, SelfApproval, StaleOrder, IllegalTransition, CheckFailed.
+    Raises Missing, NotAnApprover, SelfApproval, StaleOrder, IllegalTransition, CheckFailed, and ReasonMissing where a
+    soft check has failed.
     """
     seen = queries.quote(_symbol(order_id), at=at)
-    with (
-        audit.refusals(actor=audit.person(by), at=at, order_id=order_id),
-        transaction.atomic(durable=True),
-    ):
-        order, account = _locked(order_id)
-        _require_checker(order, by)
+    actor = audit.person(by)
+    with audit.refusals(actor=actor, at=at, order_id=order_id), transaction.atomic(durable=True):
+        order, account = queries.locked(order_id)
+        _require_checker(order, by, at=at)
         _require_version(order, version, Event.APPROVE)
         actual = payload.sha256(order)
         facts = queries.facts(
@@ -164,15 +145,22 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
             account,
             seen=seen,
             at=at,
+            reference_usd=order.quote_usd,
             checker_id=by.pk,
+            is_conflict=queries.is_conflict(order.maker_id, by.pk),
             expires_at=order.expires_at,
             stored_sha256=order.payload_sha256,
             actual_sha256=actual,
         )
-        checks = risk.assess(queries.proposal(order), facts, phase=risk.Phase.APPROVAL)
-        _refuse(risk.failed(checks))
+        checks = risk.assess(queries.proposal(order), facts, phase=codes.Phase.APPROVAL)
+        _refuse(risk.denials(checks))
+        if not reason.strip() and any(not check["passed"] for check in order.checks):
+            raise ReasonMissing("a check has failed that needs a reason: say why the order may go on")
         assert seen is not None  # its check has passed
         assert facts.limits is not None
+        checkers = set(order.approvals.values_list("checker_id", flat=True))
+        if by.pk in checkers:
+            raise Refused("you have approved this order already; it needs somebody else too", code="approved_already")
         Approval.objects.create(
             order=order,
             maker_id=order.maker_id,
@@ -184,8 +172,23 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
             limits_version=facts.limits.version,
             at=at,
         )
-        changes = {"checks": [*order.checks, *(check.as_json() for check in checks)]}
-        transitions.move(order, Event.APPROVE, actor=audit.person(by), at=at, reason=reason, changes=changes)
+        given = len(checkers) + 1
+        results = [*order.checks, *(check.as_json() for check in checks)]
+        if given < order.approvals_needed:
+            Order.objects.filter(pk=order.pk).update(checks=results, updated_at=at)
+            details = {"given": given, "needed": order.approvals_needed, "reason": reason, "payload_sha256": actual}
+            audit.record(
+                Action.ORDER_APPROVAL_GIVEN,
+                actor=actor,
+                on_behalf_of=f"user:{order.maker_id}",
+                at=at,
+                order_id=order.pk,
+                thread_id=order.thread_id,
+                details=details,
+            )
+            return order
+        changes = {"checks": results}
+        transitions.move(order, Event.APPROVE, actor=actor, at=at, reason=reason, changes=changes)
         _queue(order, Outbox.Kind.SUBMIT, at=at)
     return order
 
@@ -196,8 +199,8 @@ def decline(order_id: uuid.UUID, *, by: User, version: int, reason: str, at: dat
         audit.refusals(actor=audit.person(by), at=at, order_id=order_id),
         transaction.atomic(durable=True),
     ):
-        order, _ = _locked(order_id)
-        _require_checker(order, by)
+        order, _ = queries.locked(order_id)
+        _require_checker(order, by, at=at)
         if not reason.strip():
             raise ReasonMissing("say why the order is declined")
         _require_version(order, version, Event.DECLINE)
@@ -210,14 +213,26 @@ def cancel(order_id: uuid.UUID, *, owner: User, by: str, at: datetime) -> Order:
     by: the owner, or an agent for them. Raises Missing for another person's order, IllegalTransition when it is late.
     """
     with audit.refusals(actor=by, at=at, order_id=order_id), transaction.atomic(durable=True):
-        order, _ = _locked(order_id)
+        order, _ = queries.locked(order_id)
         if order.maker_id != owner.pk:
             raise Missing("there is no such order")
-        if order.status in AT_BROKER:
-            transitions.move(order, Event.REQUEST_CANCEL, actor=by, at=at)
-            _queue(order, Outbox.Kind.CANCEL, at=at)
-            return order
-        return transitions.move(order, Event.WITHDRAW, actor=by, at=at)
+        return _take_back(order, by=by, at=at)
+
+
+def cancel_open(*, symbol: str = "", account: Account | None = None, by: str, reason: str, at: datetime) -> int:
+    """Take back every order that is not over, as the kill switch may ask for: of one symbol, one account or all; how
+    many."""
+    wanted = Order.objects.filter(status__in=OPEN)
+    wanted = wanted.filter(symbol=symbol.upper()) if symbol else wanted
+    wanted = wanted.filter(account=account) if account else wanted
+    taken = 0
+    for order_id in wanted.values_list("pk", flat=True):
+        with transaction.atomic(durable=True):
+            order, _ = queries.locked(order_id)
+            if order.status in OPEN and order.status != Status.PENDING_CANCEL:
+                _take_back(order, by=by, reason=reason, at=at)
+                taken += 1
+    return taken
 
 
 def expire_stale(*, at: datetime) -> int:
@@ -227,115 +242,11 @@ def expire_stale(*, at: datetime) -> int:
         "pk", flat=True
     ):
         with transaction.atomic(durable=True):
-            order, _ = _locked(order_id)
+            order, _ = queries.locked(order_id)
             if order.status == Status.PENDING_APPROVAL:
                 transitions.move(order, Event.LAPSE, actor="system:expiry", at=at, reason="nobody decided in time")
                 lapsed += 1
     return lapsed
-
-
-def execute(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> None:
-    """Do one piece of work for the broker, whoever else may be at it: claim, check, commit, call, record.
-
-    Safe to run again at any point. Raises nothing for a broker that does not answer: the order is in doubt until it
-    is asked.
-    """
-    outbox = _claim(order_id, kind, at=at)
-    if outbox is None:
-        return
-    order = _ready(order_id, at=at) if kind == Outbox.Kind.SUBMIT else Order.objects.get(pk=order_id)
-    if order is not None:
-        try:
-            report = (
-                _send(order, is_first=outbox.attempts == 1, at=at)
-                if kind == Outbox.Kind.SUBMIT
-                else _recall(order, at=at)
-            )
-        except Unavailable as error:
-            _doubt(order, error, at=at)
-            return
-        record(order_id, report, at=at)
-    Outbox.objects.filter(pk=outbox.pk).update(done_at=at)
-
-
-def record(order_id: uuid.UUID, report: Report, *, at: datetime) -> Order:
-    """Enter what the broker says: each fill once, then the status, in one transaction. The same report again changes
-    nothing."""
-    with transaction.atomic(durable=True):
-        order, account = _locked(order_id)
-        event = EVENT_OF_REPORT[report.status]
-        if (Status(order.status), event) not in transitions.TABLE:
-            return order
-        fills = [fill for fill in report.fills if books.book(order, account, fill, broker=settings.BROKER)]
-        if event == Event.PARTIAL_FILL and not fills:
-            return order
-        changes: dict[str, object] = {
-            "in_doubt": False,
-            "broker_order_id": report.broker_order_id,
-            "broker_status": report.raw_status,
-        }
-        executions = list(order.executions.all())
-        if executions:
-            quantity = sum((execution.quantity for execution in executions), Decimal(0))
-            paid = sum((execution.quantity * execution.price_usd for execution in executions), Decimal(0))
-            changes |= {"cum_qty": quantity, "avg_px": (paid / quantity).quantize(Decimal("0.000001"))}
-        details = {"broker": settings.BROKER, "exec_ids": [fill.exec_id for fill in fills]}
-        details |= {"fills": [f"{payload.plain(fill.quantity)} at {payload.plain(fill.price_usd)}" for fill in fills]}
-        return transitions.move(
-            order,
-            event,
-            actor=f"broker:{settings.BROKER}",
-            at=at,
-            reason=report.reason,
-            details=details,
-            changes=changes,
-        )
-
-
-def reconcile(*, at: datetime) -> int:
-    """Ask the broker about every order that is there or may be, and take up work whose lease has run out; how many."""
-    asked = 0
-    for order in Order.objects.filter(status__in=AT_BROKER).exclude(outbox__done_at=None):
-        report = _ask(order, at=at)
-        if report is not None:
-            record(order.pk, report, at=at)
-            asked += 1
-    for order_id, kind in (
-        Outbox.objects.filter(done_at=None).exclude(lease_until__gt=at).values_list("order_id", "kind")
-    ):
-        execute(order_id, Outbox.Kind(kind), at=at)
-        asked += 1
-    return asked
-
-
-def halt(*, symbol: str = "", reason: str, by: str, at: datetime) -> TradingHalt:
-    """Stop all trading, or trading in one symbol, until it is resumed."""
-    if not reason.strip():
-        raise ReasonMissing("say why trading is halted")
-    with transaction.atomic(durable=True):
-        row = TradingHalt.objects.create(symbol=symbol.upper(), reason=reason, halted_by=by, halted_at=at)
-        audit.record(Action.TRADING_HALTED, actor=by, at=at, details={"symbol": row.symbol, "reason": reason})
-    return row
-
-
-def resume_trading(*, symbol: str = "", reason: str, by: str, at: datetime) -> int:
-    """Lift the halt of a symbol, or without one the halt of all trading; how many were lifted."""
-    if not reason.strip():
-        raise ReasonMissing("say why trading resumes")
-    with transaction.atomic(durable=True):
-        lifted = TradingHalt.objects.filter(symbol=symbol.upper(), lifted_at=None).update(lifted_at=at)
-        audit.record(
-            Action.TRADING_RESUMED,
-            actor=by,
-            at=at,
-            details={"symbol": symbol.upper(), "reason": reason, "lifted": lifted},
-        )
-    return lifted
-
-
-def explain(denials: Iterable[risk.Check]) -> str:
-    """Failed checks in a person's words."""
-    return "; ".join(f"{risk.MEANING[check.code]} (allowed {check.limit}, is {check.actual})" for check in denials)
 
 
 def _read(request: Request, account: Account, *, at: datetime) -> Order:
@@ -348,13 +259,14 @@ def _read(request: Request, account: Account, *, at: datetime) -> Order:
     if side not in Side.values:
         raise Invalid("the side must be buy or sell", code="invalid_side")
     if order_type not in OrderType.values:
-        raise Invalid("the order type must be market or limit", code="unsupported_order_type")
+        raise Invalid(f"the order type must be one of {', '.join(OrderType.values)}", code="unsupported_order_type")
     time_in_force = request.time_in_force.strip().lower()
     if time_in_force not in TimeInForce.values:
-        raise Invalid("the time in force must be day or gtc", code="unsupported_time_in_force")
+        known = ", ".join(TimeInForce.values)
+        raise Invalid(f"the time in force must be one of {known}", code="unsupported_time_in_force")
     quantity = risk.number(request.quantity)
     if quantity is None or quantity <= 0:
-        raise Invalid(risk.MEANING[risk.Code.INVALID_QUANTITY], code="invalid_quantity")
+        raise Invalid(codes.MEANING[codes.Code.INVALID_QUANTITY], code="invalid_quantity")
     order = Order(
         id=uuid.uuid4(),
         client_order_id="nx-" + hashlib.sha256(request.key.encode()).hexdigest()[:24],
@@ -367,8 +279,10 @@ def _read(request: Request, account: Account, *, at: datetime) -> Order:
         side=side,
         quantity=quantity,
         order_type=order_type,
-        limit_price=_limit_price(request, order_type),
+        limit_price=_price(request.limit_price) if order_type in WITH_LIMIT else None,
+        stop_price=_price(request.stop_price) if order_type in WITH_STOP else None,
         time_in_force=time_in_force,
+        is_tainted=request.is_tainted,
         user_words=request.words,
         rationale=request.rationale[:2000],
         model=request.model,
@@ -380,12 +294,10 @@ def _read(request: Request, account: Account, *, at: datetime) -> Order:
     return order
 
 
-def _limit_price(request: Request, order_type: str) -> Decimal | None:
-    if order_type == OrderType.MARKET:
-        return None
-    price = risk.number(request.limit_price)
+def _price(text: str) -> Decimal:
+    price = risk.number(text)
     if price is None or price <= 0:
-        raise Invalid(risk.MEANING[risk.Code.INVALID_PRICE], code="invalid_price")
+        raise Invalid(codes.MEANING[codes.Code.INVALID_PRICE], code="invalid_price")
     return price
 
 
@@ -396,19 +308,13 @@ def _symbol(order_id: uuid.UUID) -> str:
     return symbol
 
 
-def _locked(order_id: uuid.UUID) -> tuple[Order, Account]:
-    """An order and its account, the account's row locked first, as everywhere."""
-    account = Account.objects.select_for_update().select_related("owner").filter(orders=order_id).first()
-    if account is None:
-        raise Missing("there is no such order")
-    return Order.objects.select_for_update(of=("self",)).select_related("maker").get(pk=order_id), account
-
-
-def _require_checker(order: Order, by: User) -> None:
-    if not (by.is_active and by.has_perm("orders.approve_order")):
+def _require_checker(order: Order, by: User, *, at: datetime) -> None:
+    if not queries.may_approve(by, at=at):
         raise NotAnApprover("only an approver decides on orders")
-    if not policy.are_four_eyes(maker_id=order.maker_id, checker_id=by.pk):
-        raise SelfApproval(risk.MEANING[risk.Code.SELF_APPROVAL])
+    is_own = not policy.are_four_eyes(maker_id=order.maker_id, checker_id=by.pk)
+    is_lent_by_maker = not by.has_perm("orders.approve_order") and queries.givers(by, at=at) <= {order.maker_id}
+    if is_own or is_lent_by_maker:
+        raise SelfApproval(codes.MEANING[codes.Code.SELF_APPROVAL])
 
 
 def _require_version(order: Order, version: int, event: Event) -> None:
@@ -418,10 +324,41 @@ def _require_version(order: Order, version: int, event: Event) -> None:
         raise transitions.StaleOrder("the order has changed since it was shown")
 
 
+def _take_back(order: Order, *, by: str, at: datetime, reason: str = "") -> Order:
+    if order.status not in AT_BROKER:
+        return transitions.move(order, Event.WITHDRAW, actor=by, at=at, reason=reason)
+    changes = {"cancel_requested_at": at}
+    transitions.move(order, Event.REQUEST_CANCEL, actor=by, at=at, reason=reason, changes=changes)
+    order.outbox.filter(kind=Outbox.Kind.CANCEL).delete()  # of an earlier request, which was answered
+    _queue(order, Outbox.Kind.CANCEL, at=at)
+    return order
+
+
+def _snapshot(facts: risk.Facts) -> dict[str, str]:
+    """What stood when the order was proposed, for the approver's diff. USD and shares as strings; unknown is absent."""
+    seen = {
+        "quote_usd": facts.quote_usd,
+        "held": facts.held,
+        "cash_usd": facts.cash_usd,
+        "committed_usd": facts.committed_usd,
+        "waiting_usd": facts.waiting_usd,
+        "equity_usd": facts.equity_usd,
+    }
+    plain = {name: payload.plain(value) for name, value in seen.items() if value is not None}
+    return {**plain, "limits": facts.limits.version if facts.limits else ""}
+
+
+def _approvals_needed(order: Order, facts: risk.Facts) -> int:
+    """Two for an order that is not in the person's own words, and above the limits' amount; else one."""
+    above = facts.limits.second_approver_usd if facts.limits else None
+    is_large = above is not None and risk.notional(queries.proposal(order), facts) > above
+    return 2 if order.is_tainted or is_large else 1
+
+
 def _refuse(denials: tuple[risk.Check, ...]) -> None:
     if denials:
         raise CheckFailed(
-            explain(denials),
+            risk.explain(denials),
             code=denials[0].code.value.lower(),
             details={"checks": [check.as_json() for check in denials]},
         )
@@ -429,106 +366,5 @@ def _refuse(denials: tuple[risk.Check, ...]) -> None:
 
 def _queue(order: Order, kind: Outbox.Kind, *, at: datetime) -> None:
     """Leave work for the executor and wake it. The task's row commits with the order, being in the same database."""
-    Outbox.objects.get_or_create(kind=kind, order=order, defaults={"created_at": at})
-    async_task("orders.tasks.execute", order_id=str(order.pk), kind=kind.value)
-
-
-def _claim(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> Outbox | None:
-    """Take the work, or None when it is done or somebody holds it. The compare-and-set is what holds on every
-    database."""
-    outbox = Outbox.objects.filter(order=order_id, kind=kind, done_at=None).exclude(lease_until__gt=at).first()
-    if outbox is None:
-        return None
-    mine = Outbox.objects.filter(pk=outbox.pk, attempts=outbox.attempts, done_at=None)
-    if not mine.update(attempts=outbox.attempts + 1, lease_until=at + LEASE):
-        return None
-    outbox.attempts += 1
-    return outbox
-
-
-def _ready(order_id: uuid.UUID, *, at: datetime) -> Order | None:
-    """The order, checked a last time and committed as PENDING_NEW before the broker hears of it; None when it may not
-    go."""
-    seen = queries.quote(_symbol(order_id), at=at)
-    with transaction.atomic(durable=True):
-        order, account = _locked(order_id)
-        if order.status == Status.PENDING_NEW:
-            return order
-        if order.status != Status.APPROVED:
-            return None
-        approval = order.approvals.order_by("id").first()
-        facts = queries.facts(
-            order,
-            account,
-            seen=seen,
-            at=at,
-            expires_at=approval.at + timedelta(seconds=settings.APPROVAL_TTL_S) if approval else None,
-            stored_sha256=approval.payload_sha256 if approval else None,
-            actual_sha256=payload.sha256(order),
-        )
-        checks = risk.assess(queries.proposal(order), facts, phase=risk.Phase.SEND)
-        changes = {"checks": [*order.checks, *(check.as_json() for check in checks)]}
-        denials = risk.failed(checks)
-        if denials:
-            transitions.move(order, Event.DENY, actor=EXECUTOR, at=at, reason=explain(denials), changes=changes)
-            return None
-        return transitions.move(order, Event.SUBMIT, actor=EXECUTOR, at=at, changes=changes)
-
-
-def _send(order: Order, *, is_first: bool, at: datetime) -> Report:
-    """Hand the order over; the broker is asked before anything is sent a second time. Raises InDoubt."""
-    broker = brokers.broker()
-    known = None if is_first else broker.find(order.client_order_id, at=at)
-    if known is not None:
-        return known
-    ticket = Ticket(
-        client_order_id=order.client_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        order_type=order.order_type,
-        limit_price=order.limit_price,
-        time_in_force=order.time_in_force,
-    )
-    try:
-        return broker.submit(ticket, at=at)
-    except DuplicateClientOrderId as error:
-        known = broker.find(order.client_order_id, at=at)
-        if known is None:
-            raise InDoubt("the broker knows the client order id, and no order of that id") from error
-        return known
-
-
-def _recall(order: Order, *, at: datetime) -> Report:
-    """Ask for the order's end. One that never arrived is at its end, once nobody can be sending it. Raises InDoubt."""
-    report = brokers.broker().cancel(order.client_order_id, at=at)
-    if report is not None:
-        return report
-    if order.outbox.filter(kind=Outbox.Kind.SUBMIT, done_at=None, lease_until__gt=at).exists():
-        raise InDoubt("the order may still be on its way to the broker")
-    return Report(
-        client_order_id=order.client_order_id, broker_order_id="", status="canceled", raw_status="never received"
-    )
-
-
-def _ask(order: Order, *, at: datetime) -> Report | None:
-    try:
-        return brokers.broker().find(order.client_order_id, at=at)
-    except Unavailable as error:
-        log.warning("The broker cannot be asked about order %s: %s", order.pk, error)
-        return None
-
-
-def _doubt(order: Order, error: Exception, *, at: datetime) -> None:
-    """The broker did not answer: say so on the order and in the trail, and let the lease run out."""
-    log.warning("Order %s is in doubt: %s", order.pk, error)
-    with transaction.atomic(durable=True):
-        Order.objects.filter(pk=order.pk).update(in_doubt=True)
-        audit.record(
-            Action.ORDER_IN_DOUBT,
-            actor=EXECUTOR,
-            on_behalf_of=f"user:{order.maker_id}",
-            at=at,
-            order_id=order.pk,
-            details={"reason": str(error)},
-        )
+    Outbox.objects.create(kind=kind, order=order, created_at=at)
+    async_task("orders.tasks.execute", order_id=str(order.pk), kind=kind.value, save=False)  # the outbox has the record

@@ -2,4 +2,4 @@
 
 from django.dispatch import Signal
 
-order_moved = Signal()  # order_id: UUID, version: int
+order_moved = Signal()  # order_id: UUID, action: compliance.audit.Action

@@ -108,7 +108,7 @@ def move(
         thread_id=order.thread_id,
         details={"from": source.value, "to": target.value, "reason": reason, **_terms(order), **(details or {})},
     )
-    transaction.on_commit(lambda: order_moved.send_robust(Order, order_id=order.pk, version=order.version))
+    transaction.on_commit(lambda: order_moved.send_robust(Order, order_id=order.pk, action=ACTIONS[event]))
     return order
 
 

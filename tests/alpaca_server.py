@@ -101,6 +101,8 @@ class AlpacaServer:
                 return self._cancel(path.rsplit("/", 1)[1])
             if route == "activities":
                 return self._activities(query)
+            if route == "positions":
+                return self._positions()
             return self._data(path, query)
 
     def _submit(self, body: dict[str, Any]) -> Reply:
@@ -164,6 +166,13 @@ class AlpacaServer:
             return 422, {"code": 42210000, "message": f'order is already in "{order["status"]}" state'}
         order["status"] = "canceled" if self.cancels_at_once else "pending_cancel"
         return 204, None
+
+    def _positions(self) -> Reply:
+        held: dict[str, Decimal] = {}
+        for row in self.activities:
+            sign = 1 if row["side"] == "buy" else -1
+            held[row["symbol"]] = held.get(row["symbol"], Decimal(0)) + sign * Decimal(row["qty"])
+        return 200, [{"symbol": symbol, "qty": str(quantity)} for symbol, quantity in held.items() if quantity]
 
     def _activities(self, query: dict[str, str]) -> Reply:
         if not self.has_activities:
@@ -313,6 +322,8 @@ def _route(method: str, path: str) -> str:
         return "cancel"
     if path == "/v2/account/activities/FILL":
         return "activities"
+    if method == "GET" and path == "/v2/positions":
+        return "positions"
     if path.startswith("/v2/stocks/"):
         return "data"
     raise AssertionError(f"nobody should ask for {method} {path}")

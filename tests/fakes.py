@@ -10,40 +10,37 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from orders.brokers.base import InDoubt, Report, Ticket
+from orders.brokers.base import DuplicateClientOrderId, InDoubt, Report, Ticket
 from orders.brokers.paper import PaperBroker
 
 
 @dataclass
-class FaultyBroker:
-    """The paper broker with a bad line. Each fault is used up by one submit: "before" loses the order, "after" the
-    answer."""
+class WatchedBroker(PaperBroker):
+    """The paper broker with a tally of what was submitted, and a line that can be down."""
 
-    faults: list[str] = field(default_factory=list)
     submitted: list[str] = field(default_factory=list)
+    known_again: int = 0
     is_down: bool = False
-    name: str = "paper"
-    inner: PaperBroker = field(default_factory=PaperBroker)
 
     def submit(self, ticket: Ticket, *, at: datetime) -> Report:
         self.submitted.append(ticket.client_order_id)
-        fault = self.faults.pop(0) if self.faults else ""
-        if fault == "before":
-            raise InDoubt("timed out")
-        report = self.inner.submit(ticket, at=at)
-        if fault == "after":
-            raise InDoubt("timed out")
-        return report
+        try:
+            return super().submit(ticket, at=at)
+        except DuplicateClientOrderId:
+            self.known_again += 1
+            raise
 
     def find(self, client_order_id: str, *, at: datetime) -> Report | None:
-        if self.is_down:
-            raise InDoubt("connection refused")
-        return self.inner.find(client_order_id, at=at)
+        self._require_line()
+        return super().find(client_order_id, at=at)
 
     def cancel(self, client_order_id: str, *, at: datetime) -> Report | None:
+        self._require_line()
+        return super().cancel(client_order_id, at=at)
+
+    def _require_line(self) -> None:
         if self.is_down:
             raise InDoubt("connection refused")
-        return self.inner.cancel(client_order_id, at=at)
 
 
 Script = Callable[[dict[str, Any]], dict[str, Any]]

@@ -6,7 +6,6 @@ in `nextrade.ops.schedules`.
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -24,6 +23,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from compliance.admin import ReadOnly, legible
 from nextrade.ops.schedules import JOBS
+from orders import brokers
 
 AuthToken = get_token_model()
 OUTCOMES = {"succeeded": "success", "failed": "danger", "not yet": ""}
@@ -35,7 +35,7 @@ for model in (User, Group, Schedule, Success, Failure, OrmQ, AuthToken):
 
 def environment(request: HttpRequest) -> list[str]:
     """The ribbon: which money this is."""
-    return ["PAPER TRADING", "success"] if settings.BROKER == "paper" else ["LIVE TRADING", "danger"]
+    return ["PAPER TRADING", "success"] if brokers.terms().mode == "paper" else ["LIVE TRADING", "danger"]
 
 
 def favicon(request: HttpRequest) -> str:

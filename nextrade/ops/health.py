@@ -23,6 +23,8 @@ from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 from health_check.views import HealthCheckView
 
+from agents.models import Breaker
+from compliance import seal
 from compliance.models import ComplianceEvent
 from nextrade.errors import Unavailable
 from nextrade.ops.models import Heartbeat
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 CRITICAL = frozenset({"api", "database"})
 LLM_RESULT_S = 60
 HEARTBEAT_AGE = timedelta(minutes=2)
+UNSEALED_AGE = timedelta(minutes=1)
 
 
 @dataclasses.dataclass
@@ -98,7 +101,40 @@ class Scheduler(HealthCheck):
             raise ServiceUnavailable("no scheduled task has finished in the last two minutes")
 
 
-CHECKS: tuple[type[HealthCheck], ...] = (Api, Llm, Database, Scheduler)
+@dataclasses.dataclass
+class Sealer(HealthCheck):
+    """The sealer has made a round lately, and no event waits for it too long."""
+
+    component: ClassVar[str] = "sealer"
+
+    def run(self) -> None:
+        try:
+            beat = Heartbeat.objects.filter(name="sealer").first()
+            oldest = seal.oldest_unsealed()
+        finally:
+            connection.close()
+        now = timezone.now()
+        if beat is None or now - beat.at > HEARTBEAT_AGE:
+            raise ServiceUnavailable("the audit trail is not being sealed")
+        if oldest and now - oldest > UNSEALED_AGE:
+            raise ServiceUnavailable(f"an event waits to be sealed since {oldest:%H:%M:%S}")
+
+
+class CircuitBreaker(HealthCheck):
+    """Every model's provider may be called."""
+
+    component: ClassVar[str] = "circuit_breaker"
+
+    def run(self) -> None:
+        try:
+            is_open = Breaker.objects.exclude(state=Breaker.State.CLOSED).exists()
+        finally:
+            connection.close()
+        if is_open:
+            raise ServiceUnavailable("a circuit breaker is open")
+
+
+CHECKS: tuple[type[HealthCheck], ...] = (Api, Llm, Database, CircuitBreaker, Scheduler, Sealer)
 
 
 class HealthPage(HealthCheckView):
@@ -164,7 +200,7 @@ def _llm_problem() -> str:
     from agents import llm
 
     try:
-        llm.ping()
+        llm.reach()
     except Unavailable as error:
         return error.message
     return ""

@@ -36,6 +36,30 @@ JOBS = (
         what="lapses orders nobody decided on",
     ),
     Job(
+        name="breakers",
+        cron="* * * * *",
+        function="orders.tasks.trip_breakers",
+        what="stops accounts that lose too much",
+    ),
+    Job(
+        name="compare_open",
+        cron="35 13,14 * * 1-5",
+        function="orders.tasks.compare_books",
+        what="compares books with the broker after the open, in summer and winter time",
+    ),
+    Job(
+        name="compare_close",
+        cron="5 20,21 * * 1-5",
+        function="orders.tasks.compare_books",
+        what="compares books with the broker after the close",
+    ),
+    Job(
+        name="close_day", cron="5 0 * * *", function="orders.tasks.close_day", what="writes down each account's equity"
+    ),
+    Job(
+        name="halt_drill", cron="30 6 1 * *", function="orders.tasks.halt_drill", what="measures how long a halt takes"
+    ),
+    Job(
         name="tell_late",
         cron="* * * * *",
         function="agents.tasks.tell_late",

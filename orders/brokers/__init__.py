@@ -1,6 +1,9 @@
 """Who executes, by the setting NEXTRADE_BROKER. Asked by the worker alone."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
 
 from django.conf import settings
 
@@ -39,3 +42,23 @@ BROKERS: Mapping[str, Broker] = OnDemand({"paper": lambda: PAPER, "alpaca": _alp
 
 def broker() -> Broker:
     return BROKERS[settings.BROKER]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What may be known of a broker without its keys, which the worker alone has. mode: whose money it moves.
+
+    supports: (order type, time in force) that it takes. commission_usd: per share.
+    """
+
+    mode: Literal["paper", "live"]
+    supports: frozenset[tuple[str, str]]
+    commission_usd: Decimal
+
+
+def terms() -> Terms:
+    if settings.BROKER == "alpaca":
+        from orders.brokers import alpaca
+
+        return Terms(mode=alpaca.mode_of(settings.ALPACA_BASE_URL), supports=alpaca.SUPPORTS, commission_usd=Decimal(0))
+    return Terms(mode=PAPER.mode, supports=PAPER.supports, commission_usd=Decimal(settings.PAPER_COMMISSION_USD))

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import product
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -44,6 +45,14 @@ OPEN = frozenset(
         *("new", "pending_new", "accepted", "accepted_for_bidding", "pending_review", "held", "stopped", "suspended"),
         *("partially_filled", "pending_cancel", "pending_replace", "done_for_day", "calculated"),
     )
+)
+
+
+SUPPORTS = frozenset(
+    [
+        *product(("market", "limit"), ("day", "gtc", "ioc", "fok")),
+        *product(("stop", "stop_limit"), ("day", "gtc")),
+    ]
 )
 
 
@@ -104,6 +113,7 @@ class AlpacaBroker:
     """
 
     name = "alpaca"
+    supports = SUPPORTS
 
     def __init__(self) -> None:
         self.base_url = settings.ALPACA_BASE_URL.strip().rstrip("/").removesuffix("/v2")
@@ -146,6 +156,12 @@ class AlpacaBroker:
             return self._report(order)
         except NoAnswer as error:
             raise InDoubt(f"the cancel may have reached Alpaca: {error}") from error
+
+    def positions(self) -> Mapping[str, Decimal]:
+        answer = self._call("GET", "/v2/positions")
+        if answer.status != 200 or not isinstance(answer.body, list):
+            raise NoAnswer(f"no list of positions: status {answer.status} {answer.message}")
+        return {_text(row, "symbol"): _number(row, "qty") for row in answer.body}
 
     def _ended(self, client_order_id: str) -> dict[str, Any]:
         """The order once it has ended, waited for a little. Raises InDoubt when Alpaca takes longer."""

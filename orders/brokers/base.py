@@ -1,9 +1,10 @@
 """What a broker promises. To add one, copy paper.py and name it in `orders.brokers`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 from nextrade.errors import Refused, Unavailable
 
@@ -31,6 +32,8 @@ class Ticket:
     order_type: str
     limit_price: Decimal | None
     time_in_force: str
+    stop_price: Decimal | None = None
+    good_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,11 @@ class Report:
 
 
 class Broker(Protocol):
+    """mode: whose money it is. supports: (order type, time in force) that it takes."""
+
     name: str
+    mode: Literal["paper", "live"]
+    supports: frozenset[tuple[str, str]]
 
     def submit(self, ticket: Ticket, *, at: datetime) -> Report:
         """Hand over an order. Raises InDoubt, DuplicateClientOrderId."""
@@ -67,3 +74,6 @@ class Broker(Protocol):
 
     def cancel(self, client_order_id: str, *, at: datetime) -> Report | None:
         """Ask for the end of an order; the report says whether it was in time. Raises InDoubt."""
+
+    def positions(self) -> Mapping[str, Decimal]:
+        """Shares by symbol that the broker holds for the firm. Raises Unavailable."""

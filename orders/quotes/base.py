@@ -1,4 +1,4 @@
-"""What a quote provider promises. To add one, copy simulated.py and name it in `orders.quotes.latest`."""
+"""What a quote provider promises. To add one, copy simulated.py and name it in `orders.quotes.PROVIDERS`."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -15,7 +15,7 @@ from knox.models import get_token_model
 from agents.models import Message, ModelCall, Thread
 from agents.services import tell
 from compliance.models import ComplianceEvent
-from orders import services as orders
+from orders import execution, services
 from orders.models import Order, Outbox, Status
 from tests.conftest import NOON
 
@@ -81,8 +81,8 @@ def test_an_amount_of_money_becomes_whole_shares(say: Post) -> None:
 def test_half_of_a_holding_is_reckoned_from_the_books(say: Post, bob: User) -> None:
     say("buy 9 NVDA")
     order = Order.objects.get()
-    orders.approve(order.pk, by=bob, version=order.version, at=order.created_at)
-    orders.execute(order.pk, Outbox.Kind.SUBMIT, at=order.created_at)
+    services.approve(order.pk, by=bob, version=order.version, at=order.created_at)
+    execution.execute(order.pk, Outbox.Kind.SUBMIT, at=order.created_at)
     body = say("sell half of my NVDA").json()
     assert [(card["side"], card["quantity"]) for card in body["orders"]] == [("sell", "4")]
     assert "You hold 9 NVDA" in body["response"]
@@ -228,7 +228,7 @@ def test_who_does_not_trade_does_not_talk_to_the_desk(who: str, request: pytest.
 def test_a_thread_is_told_once_what_became_of_its_order(say: Post, bob: User) -> None:
     say("buy 1 Nike")
     order = Order.objects.get()
-    orders.decline(order.pk, by=bob, version=order.version, reason="<b>no</b>", at=order.created_at)
+    services.decline(order.pk, by=bob, version=order.version, reason="<b>no</b>", at=order.created_at)
     tell(order_id=order.pk)
     notices = Message.objects.filter(role="notice").values_list("content", flat=True)
     assert list(notices) == ["Declined by bob: buy 1 NKE. Reason: <b>no</b>"]

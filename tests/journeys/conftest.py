@@ -53,6 +53,7 @@ class Product:
         commands = {
             "web": [str(Path(sys.executable).with_name("gunicorn")), "-c", "deploy/gunicorn.conf.py", "nextrade.wsgi"],
             "worker": [sys.executable, "manage.py", "worker"],
+            "sealer": [sys.executable, "manage.py", "sealer"],
         }
         log = (Path(self.env["NEXTRADE_DATA_DIR"]) / f"{name}.err").open("ab")
         self.processes[name] = subprocess.Popen(
@@ -151,6 +152,7 @@ def launch(data: Path, **settings: str) -> Iterator[Product]:
         product.people = {person["username"]: person for person in json.loads(product.manage("demo_cast", "--json"))}
         product.start("web")
         product.start("worker")
+        product.start("sealer")
         product.wait_until_up()
         yield product
     finally:

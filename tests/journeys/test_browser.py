@@ -1,5 +1,6 @@
 """An order's way as people see it: ann asks over HTTP, bob decides in a browser, carol reads the trail."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -93,7 +94,7 @@ def test_bob_approves_what_ann_asked_for_and_carol_finds_every_step(desk: Desk) 
     notional = f"{float(desk.product.order('ann', order_id)['notional']):,.2f}"
     expect(bob.get_by_label("What is asked")).to_contain_text(notional)
     expect(bob.get_by_label("Effect")).to_contain_text("+10")
-    expect(bob.get_by_label("Checks now")).to_contain_text("all 12 pass")
+    expect(bob.get_by_label("Checks now")).to_contain_text(re.compile(r"all \d+ pass"))
     expect(bob.get_by_label("Rationale")).to_contain_text("A model’s text")
     bob.get_by_label("Reason").fill("within her limits")
     bob.get_by_role("button", name="Approve").click()

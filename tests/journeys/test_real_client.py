@@ -109,5 +109,5 @@ def test_every_model_call_is_kept(desk: Product) -> None:
     code = f"from agents.models import ModelCall as M; print(list(M.objects.values_list({columns})))"
     rows = desk.manage("shell", "--no-imports", "-c", code)
     assert "('portfolio', 'scripted', 1000, 'ok')" in rows
-    assert "InternalServerError" in rows, rows
+    assert "server_error" in rows, rows
     assert json.loads(desk.manage("demo_cast", "--json"))

@@ -17,13 +17,19 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
+from compliance.sealer import Sealer
 from nextrade.ops import health, schedules
 from nextrade.ops.models import Heartbeat
 from nextrade.ops.tasks import heartbeat, prune
-from orders.models import Account, TradingHalt
+from orders.models import Account, TradingState
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def sealer_beats(transactional_db: None) -> None:
+    Heartbeat.objects.create(name="sealer", at=timezone.now())
 
 
 def get_health(path: str = "/health", **headers: str) -> Any:
@@ -39,9 +45,28 @@ def test_all_is_well_once_the_heartbeat_has_come_through() -> None:
     assert "no-store" in reply["Cache-Control"]
     body = reply.json()
     assert body["status"] == "healthy"
-    assert body["components"] == {"api": True, "llm": True, "database": True, "scheduler": True}
+    assert body["components"] == {
+        "api": True,
+        "llm": True,
+        "database": True,
+        "circuit_breaker": True,
+        "scheduler": True,
+        "sealer": True,
+    }
     assert body["timestamp"].endswith("Z")
     assert len(body["timestamp"]) == 20
+
+
+def test_a_sealer_that_is_silent_or_leaves_an_event_waiting_degrades(ann: User, settings: Any, tmp_path: Path) -> None:
+    settings.ANCHORS = [f"file:{tmp_path / 'trail.jsonl'}"]
+    heartbeat()
+    assert get_health().json()["components"]["sealer"] is False  # ann's account was opened at noon, and is not sealed
+    sealing = Sealer()
+    sealing.start(at=timezone.now())
+    sealing.seal(at=timezone.now())
+    assert get_health().json()["components"]["sealer"] is True
+    Heartbeat.objects.filter(name="sealer").update(at=timezone.now() - timedelta(minutes=3))
+    assert get_health().json()["components"]["sealer"] is False
 
 
 def test_a_silent_scheduler_degrades() -> None:
@@ -147,7 +172,7 @@ def test_the_demo_s_people_have_no_place_in_production(settings: Any) -> None:
 
 def test_trading_is_halted_and_resumed_from_the_terminal() -> None:
     assert "all trading" in run("halt", "--reason", "drill")
-    assert TradingHalt.objects.get().lifted_at is None
+    assert TradingState.objects.get().lifted_at is None
     assert "Resumed" in run("resume_trading", "--reason", "over")
     with pytest.raises(CommandError, match="not halted"):
         run("resume_trading", "--reason", "over")

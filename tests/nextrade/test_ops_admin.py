@@ -140,12 +140,12 @@ def test_a_user_is_made_changed_and_given_a_password(chief: Client) -> None:
         ("Approvers", {"Orders", "Executions", "Accounts"}, {"Audit trail", "Schedules", "Users", "Limits"}),
         (
             "Compliance",
-            {"Orders", "Executions", "Accounts", "Limits", "Trading halts", "Audit trail", "Restricted symbols"},
+            {"Orders", "Executions", "Accounts", "Limits", "Trading states", "Audit trail", "Restricted symbols"},
             {"Schedules", "Users"},
         ),
         (
             "Operations",
-            {"Orders", "Limits", "Trading halts", "Schedules", "Tasks done", "Tasks failed"},
+            {"Orders", "Limits", "Trading states", "Schedules", "Tasks done", "Tasks failed"},
             {"Accounts", "Audit trail", "Users"},
         ),
     ],
@@ -168,6 +168,8 @@ def test_the_sidebar_leads_only_to_what_a_person_may_see(
 def test_the_ribbon_tells_which_money_this_is(settings: Any, rf: Any) -> None:
     assert ops_admin.environment(rf.get("/")) == ["PAPER TRADING", "success"]
     settings.BROKER = "alpaca"
+    assert ops_admin.environment(rf.get("/")) == ["PAPER TRADING", "success"]
+    settings.ALPACA_BASE_URL = "https://api.alpaca.markets"
     assert ops_admin.environment(rf.get("/")) == ["LIVE TRADING", "danger"]
 
 

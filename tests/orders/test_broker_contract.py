@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 
 from nextrade.errors import Unavailable
 from nextrade.ops.checks import settings_fit
-from orders import brokers, services
+from orders import brokers, execution, services
 from orders.brokers import alpaca
 from orders.brokers.alpaca import AlpacaBroker, Busy, LiveTradingOff, NoAnswer, Unauthorized
 from orders.brokers.base import Broker, DuplicateClientOrderId, InDoubt, Report, Ticket
@@ -474,13 +474,13 @@ def test_a_cancel_without_an_answer_is_in_doubt(line: AlpacaBroker, server: Alpa
 
 
 def submit(order: Order, at: datetime = NOON) -> Order:
-    services.execute(order.pk, Outbox.Kind.SUBMIT, at=at)
+    execution.execute(order.pk, Outbox.Kind.SUBMIT, at=at)
     return Order.objects.get(pk=order.pk)
 
 
 def settled(order: Order, at: datetime = LATER) -> Order:
     for minutes in range(4):
-        services.reconcile(at=at + timedelta(minutes=minutes))
+        execution.reconcile(at=at + timedelta(minutes=minutes))
     return Order.objects.get(pk=order.pk)
 
 
@@ -526,12 +526,12 @@ def test_an_order_in_slices_is_booked_slice_by_slice(approved: Order, server: Al
 def test_an_older_view_of_the_order_changes_nothing(approved: Order, server: AlpacaServer, short: None) -> None:
     server.slices = ["3"]
     submit(approved)
-    services.reconcile(at=LATER)
+    execution.reconcile(at=LATER)
     stale = brokers.broker().find(approved.client_order_id, at=LATER)
     assert stale is not None
     older = Report(**{**stale.__dict__, "status": "partially_filled", "fills": stale.fills[:1]})
     assert settled(approved).status == Status.FILLED
-    services.record(approved.pk, older, at=LATER)
+    execution.record(approved.pk, older, at=LATER)
     order = Order.objects.get(pk=approved.pk)
     assert (order.status, order.cum_qty) == (Status.FILLED, Decimal(10))
     assert Execution.objects.count() == 2
@@ -548,7 +548,7 @@ def test_a_fill_that_crosses_the_cancel_wins(limit_order: Order, ann: User, serv
     submit(limit_order)
     services.cancel(limit_order.pk, owner=ann, by=f"user:{ann.pk}", at=NOON)
     server.fill(limit_order.client_order_id, "10", "99")
-    services.execute(limit_order.pk, Outbox.Kind.CANCEL, at=NOON)
+    execution.execute(limit_order.pk, Outbox.Kind.CANCEL, at=NOON)
     assert settled(limit_order).status == Status.FILLED
     assert Execution.objects.get().price_usd == 99
 
@@ -558,12 +558,12 @@ def test_a_fill_after_the_cancel_is_booked_once_it_is_reported(
 ) -> None:
     submit(limit_order)
     services.cancel(limit_order.pk, owner=ann, by=f"user:{ann.pk}", at=NOON)
-    services.execute(limit_order.pk, Outbox.Kind.CANCEL, at=NOON)
+    execution.execute(limit_order.pk, Outbox.Kind.CANCEL, at=NOON)
     assert Order.objects.get(pk=limit_order.pk).status == Status.CANCELED
     server.fill(limit_order.client_order_id, "10", "99")
     late = brokers.broker().find(limit_order.client_order_id, at=LATER)
     assert late is not None
-    services.record(limit_order.pk, late, at=LATER)
+    execution.record(limit_order.pk, late, at=LATER)
     order = Order.objects.get(pk=limit_order.pk)
     assert (order.status, order.cum_qty) == (Status.FILLED, Decimal(10))
 
@@ -571,9 +571,9 @@ def test_a_fill_after_the_cancel_is_booked_once_it_is_reported(
 def test_a_cancel_after_a_part_keeps_the_part(limit_order: Order, ann: User, server: AlpacaServer, short: None) -> None:
     submit(limit_order)
     server.fill(limit_order.client_order_id, "4", "99")
-    services.reconcile(at=LATER)
+    execution.reconcile(at=LATER)
     services.cancel(limit_order.pk, owner=ann, by=f"user:{ann.pk}", at=LATER)
-    services.execute(limit_order.pk, Outbox.Kind.CANCEL, at=LATER)
+    execution.execute(limit_order.pk, Outbox.Kind.CANCEL, at=LATER)
     order = Order.objects.get(pk=limit_order.pk)
     assert (order.status, order.cum_qty, order.broker_status) == (Status.CANCELED, Decimal(4), "canceled")
     assert Execution.objects.get().quantity == 4
@@ -585,7 +585,7 @@ def test_a_cancel_that_alpaca_is_slow_with_is_asked_for_again(
     submit(limit_order)
     server.cancels_at_once = False
     services.cancel(limit_order.pk, owner=ann, by=f"user:{ann.pk}", at=NOON)
-    services.execute(limit_order.pk, Outbox.Kind.CANCEL, at=NOON)
+    execution.execute(limit_order.pk, Outbox.Kind.CANCEL, at=NOON)
     assert Order.objects.get(pk=limit_order.pk).status == Status.PENDING_CANCEL
     server.order(limit_order.client_order_id)["status"] = "canceled"
     assert settled(limit_order).status == Status.CANCELED
@@ -607,3 +607,17 @@ def test_several_submits_at_once_with_one_id_make_one_order(server: AlpacaServer
         thread.join()
     assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
     assert len(server.orders) == 1
+
+
+def test_both_brokers_tell_what_they_hold(broker: Broker) -> None:
+    buy, sell = ticket("nx-buy", quantity=Decimal(10)), ticket("nx-sell", side="sell", quantity=Decimal(4))
+    for wanted in (buy, sell):
+        broker.submit(wanted, at=NOON)
+        broker.find(wanted.client_order_id, at=NOON)
+    assert dict(broker.positions()) == {buy.symbol: Decimal(6)}
+
+
+def test_what_a_broker_takes_is_known_without_its_keys(settings: Any) -> None:
+    settings.BROKER, settings.ALPACA_BASE_URL = "alpaca", "https://api.alpaca.markets"
+    assert brokers.terms().mode == "live"
+    assert ("stop", "ioc") not in brokers.terms().supports

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from orders import risk, transitions
+from orders import codes, risk, transitions
 from orders.models import Event, Status
 
 PATH = Path(__file__).resolve().parent.parent.parent / "docs" / "orders.md"
@@ -29,17 +29,22 @@ def rendered() -> str:
             "",
             "## Pre-trade checks",
             "",
-            "In this order. A check whose input is missing has failed. In an API error the code is in small letters.",
+            "In this order. A check whose input is missing has failed. A hard one stops the order; a soft one asks the",
+            "approver for a reason. In an API error the code is in small letters.",
             "",
-            "| code | when | fails when |",
-            "|---|---|---|",
+            "| code | | when | fails when |",
+            "|---|---|---|---|",
             *(
-                f"| `{code}` | {', '.join(PHASES[phase] for phase in phases)} | {risk.MEANING[code]} |"
-                for code, phases, _ in risk.RULES
+                f"| `{rule.code}` | {rule.severity.lower()} | {_phases(rule)} | {codes.MEANING[rule.code]} |"
+                for rule in risk.RULES
             ),
             "",
         ]
     )
+
+
+def _phases(rule: risk.Rule) -> str:
+    return ", ".join(PHASES[phase] for phase in rule.phases)
 
 
 def _move(event: Event) -> str:

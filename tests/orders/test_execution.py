@@ -4,18 +4,19 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
-from orders import brokers, services
+from orders import brokers, execution, safeguards, services
+from orders.brokers.paper import Fault
 from orders.models import Account, Execution, Order, Outbox, PaperOrder, Position, Status
 from tests.conftest import NOON, Propose
-from tests.fakes import FaultyBroker
+from tests.fakes import WatchedBroker
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(seconds=31)
 
 
 @pytest.fixture
-def line(monkeypatch: pytest.MonkeyPatch) -> FaultyBroker:
-    broker = FaultyBroker()
+def line(monkeypatch: pytest.MonkeyPatch) -> WatchedBroker:
+    broker = WatchedBroker()
     monkeypatch.setattr(brokers, "BROKERS", {"paper": broker})
     return broker
 
@@ -25,7 +26,7 @@ def status(order: Order) -> str:
 
 
 def submit(order: Order, at=NOON) -> None:  # type: ignore[no-untyped-def]
-    services.execute(order.pk, Outbox.Kind.SUBMIT, at=at)
+    execution.execute(order.pk, Outbox.Kind.SUBMIT, at=at)
 
 
 def test_an_approved_order_is_filled_once_and_the_books_follow(approved: Order, account: Account) -> None:
@@ -41,7 +42,7 @@ def test_an_approved_order_is_filled_once_and_the_books_follow(approved: Order, 
 
 def test_nothing_is_sent_without_an_approval_row(propose: Propose) -> None:
     order = propose()
-    Order.objects.filter(pk=order.pk).update(status=Status.APPROVED)
+    Order.objects.filter(pk=order.pk).update(status=Status.APPROVED)  # a legal edge, without the deed
     Outbox.objects.create(kind=Outbox.Kind.SUBMIT, order=order, created_at=NOON)
     submit(order)
     assert status(order) == Status.DENIED
@@ -63,49 +64,49 @@ def test_an_approval_that_is_too_old_is_not_sent(approved: Order) -> None:
 
 
 def test_a_halt_between_approval_and_sending_stops_the_order(approved: Order) -> None:
-    services.halt(reason="now", by="system:test", at=NOON)
+    safeguards.halt(reason="now", by="system:test", at=NOON)
     submit(approved)
     assert status(approved) == Status.DENIED
     assert not PaperOrder.objects.exists()
 
 
-@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.TIMEOUT, Fault.SERVER_ERROR])
 def test_a_lost_answer_leaves_the_order_in_doubt_and_the_broker_is_asked_before_anything_is_sent_again(
-    approved: Order, line: FaultyBroker, fault: str
+    approved: Order, line: WatchedBroker, fault: Fault
 ) -> None:
     line.faults = [fault]
     submit(approved)
     doubtful = Order.objects.get(pk=approved.pk)
     assert (doubtful.status, doubtful.in_doubt) == (Status.PENDING_NEW, True)
-    services.reconcile(at=NOON + timedelta(seconds=5))
+    execution.reconcile(at=NOON + timedelta(seconds=5))
     assert status(approved) == Status.PENDING_NEW, "the lease holds"
-    services.reconcile(at=LATER)
+    execution.reconcile(at=LATER)
     order = Order.objects.get(pk=approved.pk)
     assert (order.status, order.in_doubt) == (Status.FILLED, False)
-    assert len(line.submitted) == (2 if fault == "before" else 1)
+    assert len(line.submitted) == (2 if fault is Fault.LOST else 1)
     assert set(line.submitted) == {approved.client_order_id}
     assert Execution.objects.count() == PaperOrder.objects.count() == 1
 
 
 def test_a_worker_that_dies_before_sending_is_followed_by_one_that_sends_once(
-    approved: Order, line: FaultyBroker
+    approved: Order, line: WatchedBroker
 ) -> None:
-    assert services._claim(approved.pk, Outbox.Kind.SUBMIT, at=NOON) is not None
-    assert services._ready(approved.pk, at=NOON) is not None
+    assert execution._claim(approved.pk, Outbox.Kind.SUBMIT, at=NOON) is not None
+    assert execution._ready(approved, at=NOON) is not None
     submit(approved)
     assert status(approved) == Status.PENDING_NEW
-    services.reconcile(at=LATER)
+    execution.reconcile(at=LATER)
     assert status(approved) == Status.FILLED
     assert len(line.submitted) == 1
 
 
-def test_a_broker_that_is_down_is_no_reason_to_forget(propose: Propose, bob: User, line: FaultyBroker) -> None:
+def test_a_broker_that_is_down_is_no_reason_to_forget(propose: Propose, bob: User, line: WatchedBroker) -> None:
     order = propose(order_type="limit", limit_price="1")
     services.approve(order.pk, by=bob, version=order.version, at=NOON)
     submit(order)
     assert status(order) == Status.NEW
     line.is_down = True
-    assert services.reconcile(at=LATER) == 0
+    assert execution.reconcile(at=LATER) == 0
     assert status(order) == Status.NEW
 
 
@@ -116,10 +117,10 @@ def test_a_limit_order_rests_until_the_price_is_there(
     services.approve(order.pk, by=bob, version=order.version, at=NOON)
     submit(order)
     assert status(order) == Status.NEW
-    services.reconcile(at=LATER)
+    execution.reconcile(at=LATER)
     assert status(order) == Status.NEW
     monkeypatch.setattr("orders.quotes.simulated._price", lambda symbol, at: Decimal(99))
-    services.reconcile(at=LATER)
+    execution.reconcile(at=LATER)
     assert status(order) == Status.FILLED
     assert Execution.objects.get().price_usd == 99
 
@@ -129,7 +130,7 @@ def test_a_resting_order_is_canceled_at_the_broker(propose: Propose, ann: User, 
     services.approve(order.pk, by=bob, version=order.version, at=NOON)
     submit(order)
     assert services.cancel(order.pk, owner=ann, by=f"user:{ann.pk}", at=NOON).status == Status.PENDING_CANCEL
-    services.execute(order.pk, Outbox.Kind.CANCEL, at=NOON)
+    execution.execute(order.pk, Outbox.Kind.CANCEL, at=NOON)
     assert status(order) == Status.CANCELED
     assert PaperOrder.objects.get().status == "canceled"
 
@@ -141,14 +142,14 @@ def test_an_order_withdrawn_after_its_approval_is_not_sent(approved: Order, ann:
     assert not PaperOrder.objects.exists()
 
 
-def test_a_cancel_while_the_order_is_in_doubt_settles_it(approved: Order, ann: User, line: FaultyBroker) -> None:
-    line.faults = ["before"]
+def test_a_cancel_while_the_order_is_in_doubt_settles_it(approved: Order, ann: User, line: WatchedBroker) -> None:
+    line.faults = [Fault.LOST]
     submit(approved)
     services.cancel(approved.pk, owner=ann, by=f"user:{ann.pk}", at=NOON)
-    services.execute(approved.pk, Outbox.Kind.CANCEL, at=NOON)
+    execution.execute(approved.pk, Outbox.Kind.CANCEL, at=NOON)
     assert status(approved) == Status.PENDING_CANCEL, "it may still be on its way"
-    services.reconcile(at=NOON + timedelta(seconds=62))
-    services.reconcile(at=NOON + timedelta(seconds=124))
+    execution.reconcile(at=NOON + timedelta(seconds=62))
+    execution.reconcile(at=NOON + timedelta(seconds=124))
     assert status(approved) == Status.CANCELED
     assert not PaperOrder.objects.exists()
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders import risk
-from orders.risk import Code, Facts, Phase, Proposal
+from orders import codes, risk
+from orders.codes import Code, Phase
+from orders.risk import Facts, Proposal
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BUY = Proposal(symbol="AAPL", side="buy", quantity=Decimal(10))
@@ -14,25 +15,21 @@ BUY = Proposal(symbol="AAPL", side="buy", quantity=Decimal(10))
 
 def test_with_no_facts_at_all_nothing_passes_but_what_needs_none() -> None:
     for phase in Phase:
-        passed = {
-            check.code
-            for check in risk.assess(BUY, Facts(at=NOON, limits=None, halt_reason=None, duplicate_id=None), phase=phase)
-            if check.passed
-        }
-        assert passed <= {Code.INVALID_PRICE, Code.INSUFFICIENT_POSITION}
+        passed = {check.code for check in risk.assess(BUY, Facts(at=NOON, limits=None), phase=phase) if check.passed}
+        assert passed <= {Code.INVALID_PRICE, Code.PRICE_COLLAR, Code.INSUFFICIENT_POSITION}
 
 
 def test_a_rule_that_breaks_stops_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(proposal: Proposal, facts: Facts) -> risk.Measure:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(risk, "RULES", ((Code.TRADING_HALTED, "P", broken),))
+    monkeypatch.setattr(risk, "RULES", (risk.Rule(code=Code.TRADING_HALTED, phases="P", measure=broken),))
     (check,) = risk.assess(BUY, Facts(at=NOON, limits=None), phase=Phase.PROPOSAL)
     assert not check.passed
 
 
 def test_every_code_has_a_meaning() -> None:
-    assert set(risk.MEANING) == set(Code)
+    assert set(codes.MEANING) == set(Code)
 
 
 @given(st.text(max_size=40))

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from compliance.models import ComplianceEvent, RestrictedSymbol
 from nextrade.errors import Invalid, Missing, NotPermitted
-from orders import payload, services
+from orders import execution, payload, safeguards, services
 from orders.models import Account, Approval, Limits, Order, Outbox, Status
 from orders.services import CheckFailed, NotAnApprover, ReasonMissing, SelfApproval
 from orders.transitions import IllegalTransition, StaleOrder
@@ -32,7 +32,7 @@ def test_a_proposal_waits_for_approval_with_its_checks_price_and_hash(propose: P
     assert order.quote_source == "simulated"
     assert order.notional_usd is not None
     assert order.notional_usd > 0
-    assert len(order.checks) == 15
+    assert len(order.checks) == 32
     assert all(check["passed"] for check in order.checks)
     assert actions(order) == ["order_proposed"]
 
@@ -105,17 +105,17 @@ def test_a_restricted_symbol_is_denied(propose: Propose) -> None:
 
 def test_a_halt_denies_proposals_and_approvals_until_it_is_lifted(propose: Propose, bob: User) -> None:
     order = propose()
-    services.halt(reason="drill", by="system:test", at=NOON)
+    safeguards.halt(reason="drill", by="system:test", at=NOON)
     assert codes(propose(symbol="MSFT")) == {"TRADING_HALTED"}
     with pytest.raises(CheckFailed) as refusal:
         services.approve(order.pk, by=bob, version=order.version, at=NOON)
     assert refusal.value.reason == "trading_halted"
-    assert services.resume_trading(reason="over", by="system:test", at=NOON) == 1
+    assert safeguards.resume_trading(reason="over", by="system:test", at=NOON) == 1
     assert services.approve(order.pk, by=bob, version=order.version, at=NOON).status == Status.APPROVED
 
 
 def test_a_halted_symbol_leaves_the_others_alone(propose: Propose) -> None:
-    services.halt(symbol="aapl", reason="news", by="system:test", at=NOON)
+    safeguards.halt(symbol="aapl", reason="news", by="system:test", at=NOON)
     assert propose().status == Status.DENIED
     assert propose(symbol="MSFT").status == Status.PENDING_APPROVAL
 
@@ -149,7 +149,7 @@ def test_orders_that_wait_together_cannot_exceed_the_cash(propose: Propose) -> N
 
 
 def test_what_is_being_sold_cannot_be_sold_twice(propose: Propose, approved: Order) -> None:
-    services.execute(approved.pk, Outbox.Kind.SUBMIT, at=NOON)
+    execution.execute(approved.pk, Outbox.Kind.SUBMIT, at=NOON)
     assert propose(side="sell", quantity="6").status == Status.PENDING_APPROVAL
     assert codes(propose(side="sell", quantity="5")) == {"INSUFFICIENT_POSITION"}
 
@@ -203,7 +203,7 @@ def test_the_database_itself_refuses_an_approval_by_the_maker(propose: Propose, 
             payload_sha256="",
             quote_usd=1,
             quote_as_of=NOON,
-            limits_version=1,
+            limits_version="firm=1",
             at=NOON,
         )
 

@@ -16,11 +16,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from nextrade.ops.models import Heartbeat
+from orders.models import AT_BROKER, Order, Outbox
 
 GRACE_S = 30
 SILENCE = timedelta(minutes=3)
@@ -63,14 +64,28 @@ def _watch(cluster: subprocess.Popen[bytes]) -> str:
         try:
             return f"the cluster ended with {cluster.wait(timeout=LOOK_EVERY_S)}"
         except subprocess.TimeoutExpired:
+            _nudge()
             if timezone.now() - max(since, _last_beat() or since) > SILENCE:
                 return f"the cluster has done nothing for {SILENCE}"
+
+
+def _nudge() -> None:
+    """Queue a look at what is at the broker, and at work whose executor died or was left in doubt, between the
+    minutes."""
+    try:
+        lapsed = Outbox.objects.filter(done_at=None, lease_until__lte=timezone.now())
+        if lapsed.exists() or Order.objects.filter(status__in=AT_BROKER).exists():
+            async_task("orders.tasks.reconcile")
+    except DatabaseError:
+        return
+    finally:
+        connection.close()
 
 
 def _last_beat() -> Any:
     try:
         return Heartbeat.objects.filter(name="scheduler").values_list("at", flat=True).first()
-    except Exception:  # noqa: BLE001 - while the database is away, its silence is not the cluster's
+    except DatabaseError:  # while the database is away, its silence is not the cluster's
         return timezone.now()
     finally:
         connection.close()

@@ -1,0 +1,43 @@
+"""The language models' side in the admin: circuit breakers."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.decorators import display
+
+from agents import breakers
+from agents.models import Breaker
+from compliance import audit
+from compliance.admin import ReadOnly
+
+STATES = {"closed": "success", "half-open": "warning", "open": "danger"}
+
+
+@admin.register(Breaker)
+class BreakerAdmin(ReadOnly):
+    """Whether each provider's model is called, and the way to call it again at once."""
+
+    list_display = ("name", "state_now", "failures", "last_error", "opened_at", "proved_at")
+    ordering = ("name",)
+    sortable_by = ()
+    fields = ("name", "state_now", "failures", "tries", "last_error", "opened_at", "tried_at", "proved_at")
+    readonly_fields = fields
+    actions = ("reset_selected",)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("agents.reset_breaker")
+
+    @admin.action(description="Reset selected breakers", permissions=["reset"])
+    def reset_selected(self, request: HttpRequest, queryset: QuerySet[Breaker]) -> None:
+        assert isinstance(request.user, User)  # admin_view lets nobody else through
+        for breaker in queryset:
+            breakers.reset(breaker.name, by=audit.person(request.user), at=timezone.now())
+        messages.success(request, f"Closed: {', '.join(breaker.name for breaker in queryset)}")
+
+    @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
+    def state_now(self, breaker: Breaker) -> Any:
+        return breaker.get_state_display()
