@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 
 os.environ["NEXTRADE_DATA_DIR"] = tempfile.mkdtemp(prefix="nextrade-test-")
+# xdist's workers would inherit the first one's, and count one another's requests
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{os.environ['NEXTRADE_DATA_DIR']}/metrics"
 os.environ["SECRET_KEY"] = "for-tests-only"
 os.environ["DEBUG"] = ""
 os.environ["SECURE_SSL_REDIRECT"] = "no"
