@@ -6,6 +6,7 @@ SQLite beside the data, or on PostgreSQL the schema `checkpoints` of the same se
 import fcntl
 import functools
 import sqlite3
+import time
 from typing import Any
 
 from django.conf import settings
@@ -49,7 +50,14 @@ def _postgresql() -> BaseCheckpointSaver[Any]:
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     saver = PostgresSaver(ConnectionPool(conninfo, min_size=1, max_size=8, kwargs=options, open=True))
     with Connection.connect(conninfo, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext('nextrade.checkpoints'))")
+        while not _is_our_turn(connection):
+            time.sleep(0.1)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         saver.setup()
     return saver
+
+
+def _is_our_turn(connection: Connection[Any]) -> bool:
+    """Asked again and again: `setup` builds an index concurrently, which waits for whoever waits in a lock's queue."""
+    row = connection.execute("SELECT pg_try_advisory_lock(hashtext('nextrade.checkpoints'))").fetchone()
+    return bool(row and row[0])
