@@ -69,6 +69,16 @@ class Action(models.TextChoices):
     KEY_ROTATED = "key_rotated"
     KEY_REVOKED = "key_revoked"
     BREAKER_RESET = "breaker_reset"
+    USER_CREATED = "user_created"
+    USER_CHANGED = "user_changed"
+    USER_DELETED = "user_deleted"
+    GROUPS_CHANGED = "groups_changed"
+    PERMISSIONS_CHANGED = "permissions_changed"
+    ADMIN_ACTION = "admin_action"
+    PERSONAL_DATA_VIEWED = "personal_data_viewed"
+    PROCESS_STARTED = "process_started"
+    MAINTENANCE_RUN = "maintenance_run"
+    TRAIL_VERIFIED = "trail_verified"
 
 
 TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
@@ -120,6 +130,16 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.KEY_ROTATED: EventType.SYSTEM,
         Action.KEY_REVOKED: EventType.SYSTEM,
         Action.BREAKER_RESET: EventType.SYSTEM,
+        Action.USER_CREATED: EventType.ACCESS,
+        Action.USER_CHANGED: EventType.ACCESS,
+        Action.USER_DELETED: EventType.ACCESS,
+        Action.GROUPS_CHANGED: EventType.ACCESS,
+        Action.PERMISSIONS_CHANGED: EventType.ACCESS,
+        Action.ADMIN_ACTION: EventType.ACCESS,
+        Action.PERSONAL_DATA_VIEWED: EventType.PRIVACY,
+        Action.PROCESS_STARTED: EventType.SYSTEM,
+        Action.MAINTENANCE_RUN: EventType.MAINTENANCE,
+        Action.TRAIL_VERIFIED: EventType.MAINTENANCE,
     }
 )
 WARNINGS = frozenset(

@@ -8,22 +8,26 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.models import Max, Min, Model
 
-from compliance import anchors, mac, merkle, notes, seal, sealer, secrets, triggers, trust
+from compliance import anchors, audit, mac, merkle, notes, seal, sealer, secrets, triggers, trust
+from compliance.alerts import raise_alert
 from compliance.anchors import SinkProblem
+from compliance.audit import Action
 from compliance.examination import Examined, Fault, Terms, examine, unsealed
-from compliance.models import Anchor, Checkpoint, ComplianceEvent, Leaf, Node, Receipt, Statement, timestamp
+from compliance.models import Anchor, Checkpoint, ComplianceEvent, Leaf, Node, Outcome, Receipt, Statement, timestamp
 from compliance.notes import BadNote
 from compliance.seal import TrailBroken
 from compliance.trust import Keyring, Kind
 
 Row = TypeVar("Row", bound=Model)
+RECENT = timedelta(hours=2)
+"""How far an incremental look goes back; there is one each hour."""
 CHUNK = 20_000
 ALONE = 100_000
 """Below so many events a second process costs more than it brings."""
@@ -75,6 +79,18 @@ def verify(*, since: datetime | None = None, processes: int | None = None) -> Re
     _receipts(ring, report)
     _skipped(report)
     return report
+
+
+def note(report: Report, *, is_full: bool, at: datetime) -> None:
+    """Write down in the trail that it was looked at, and raise the alarm where something is wrong."""
+    told = {name: value for name, value in report.as_json().items() if name != "faults"}
+    details = {**told, "faults": len(report.faults), "is_full": is_full}
+    outcome = Outcome.FAILED if report.faults else Outcome.SUCCESS
+    with transaction.atomic():
+        audit.record(Action.TRAIL_VERIFIED, actor="system:verify", at=at, outcome=outcome, details=details)
+        if report.faults:
+            about = {"first_fault": told["first_fault"], "faults": len(report.faults)}
+            raise_alert("trail_broken", actor="system:verify", at=at, details=about)
 
 
 def _keys(report: Report) -> Keyring:

@@ -17,9 +17,11 @@ raw_env = ["NEXTRADE_DB_POOL=yes"]
 
 
 def post_worker_init(worker):
-    """Build the graph before the first request, not during it."""
+    """Say with which settings it starts, and build the graph before the first request, not during it."""
     from agents import graph
+    from nextrade import witness
 
+    witness.note_start("web")
     graph.desk()
 
 

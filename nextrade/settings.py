@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "nextrade.witness.watch_admin",
     "nextrade.middleware.rate_limit_headers",
     "nextrade.middleware.idempotency",
     "django_prometheus.middleware.PrometheusAfterMiddleware",

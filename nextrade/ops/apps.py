@@ -8,6 +8,7 @@ class OpsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
+        from nextrade import witness  # noqa: F401 - listens
         from nextrade.ops import checks, setup  # noqa: F401 - registers the checks
 
         post_migrate.connect(setup.after_migrate, sender=self)

@@ -66,6 +66,13 @@ JOBS = (
         what="tells threads what they have not heard",
     ),
     Job(
+        name="verify_recent",
+        cron="23 * * * *",
+        function="compliance.tasks.verify_recent",
+        what="verifies the trail's last two hours",
+    ),
+    Job(name="verify_all", cron="40 2 * * *", function="compliance.tasks.verify_all", what="verifies all of the trail"),
+    Job(
         name="prune",
         cron="17 * * * *",
         function="nextrade.ops.tasks.prune",

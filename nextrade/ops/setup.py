@@ -70,8 +70,13 @@ def after_migrate(**_: Any) -> None:
 
 
 def _grant(name: str, rights: tuple[str, ...]) -> None:
+    """By rows: what a migration sets up is the code's, and no event before there is a trail."""
     group, _ = Group.objects.get_or_create(name=name)
     wanted = [right.split(".") for right in rights]
-    group.permissions.set(
-        [Permission.objects.get(content_type__app_label=app, codename=codename) for app, codename in wanted]
+    held = Group.permissions.through.objects.filter(group=group)
+    permissions = [Permission.objects.get(content_type__app_label=app, codename=name) for app, name in wanted]
+    held.exclude(permission__in=permissions).delete()
+    missing = set(permissions) - {row.permission for row in held.select_related("permission")}
+    held.model.objects.bulk_create(
+        [held.model(group=group, permission=each) for each in missing], ignore_conflicts=True
     )

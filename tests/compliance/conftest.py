@@ -12,7 +12,7 @@ from compliance.sealer import Sealer
 from tests.conftest import NOON
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def vault(tmp_path: Path, settings: Any) -> Path:
     """Keys and anchors of this test's own."""
     settings.KEYS_DIR = tmp_path / "keys"

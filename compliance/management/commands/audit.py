@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,12 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from compliance import audit, custody, export, grants, mac, trust, verify
+from compliance import audit, custody, export, grants, mac, projection, trust, verify
 from nextrade.errors import NexTradeError
-
-RECENT = timedelta(hours=2)
 
 
 class Command(BaseCommand):
-    help = "The audit trail: verify it, keep its keys, own up to a restore, print the database roles."
+    help = "The audit trail: verify it, rebuild its log, keep its keys, own up to a restore, print the database roles."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -23,6 +21,8 @@ class Command(BaseCommand):
         check = actions.add_parser("verify", help="whether the trail is what it was")
         check.add_argument("--incremental", action="store_true", help="only what was sealed in the last two hours")
         check.add_argument("--json", action="store_true")
+        check.add_argument("--record", action="store_true", help="write down in the trail that it was verified")
+        actions.add_parser("rebuild_log", help="make compliance.log anew from the trail")
         actions.add_parser("grants", help="the statements that make PostgreSQL's roles")
         actions.add_parser("keys", help="the sealing keys, oldest first")
         actions.add_parser("rotate_mac", help="a new version of the writers' key")
@@ -43,6 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         run: dict[str, Callable[[dict[str, Any]], None]] = {
             "verify": self._verify,
+            "rebuild_log": self._rebuild_log,
             "grants": self._grants,
             "keys": self._keys,
             "rotate": self._rotate,
@@ -57,7 +58,10 @@ class Command(BaseCommand):
             raise CommandError(error.message, returncode=1) from error
 
     def _verify(self, options: dict[str, Any]) -> None:
-        found = verify.verify(since=timezone.now() - RECENT if options["incremental"] else None).as_json()
+        report = verify.verify(since=timezone.now() - verify.RECENT if options["incremental"] else None)
+        found = report.as_json()
+        if options["record"]:
+            verify.note(report, is_full=not options["incremental"], at=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps(found))
         else:
@@ -66,6 +70,9 @@ class Command(BaseCommand):
                     self.stdout.write(f"{name}: {value if value is not None else 'none'}")
         if found["faults"]:
             raise CommandError(f"{len(found['faults'])} faults", returncode=1)
+
+    def _rebuild_log(self, options: dict[str, Any]) -> None:
+        self.stdout.write(f"{projection.rebuild()} lines written")
 
     def _grants(self, options: dict[str, Any]) -> None:
         for statement in grants.statements():

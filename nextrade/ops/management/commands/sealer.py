@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from compliance.sealer import Sealer
+from nextrade import witness
 from nextrade.errors import NexTradeError
 from nextrade.ops.models import Heartbeat
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             if once:
                 self.stdout.write(f"{sealer.seal(at=timezone.now())} events sealed")
                 return
+            witness.note_start("sealer")
             _run(sealer, stop)
         except (NexTradeError, DatabaseError) as error:
             raise CommandError(f"sealing stopped: {error}", returncode=1) from error

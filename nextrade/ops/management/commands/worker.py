@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from nextrade import witness
 from nextrade.ops.models import Heartbeat
 from orders.models import AT_BROKER, Order, Outbox
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
     help = "Run the task queue (qcluster); ends all of it together, and ends it when it has gone silent."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        witness.note_start("worker")
         _wake()
         cluster = subprocess.Popen(
             [sys.executable, "manage.py", "qcluster"], start_new_session=True, preexec_fn=_die_with_parent
