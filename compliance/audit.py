@@ -79,6 +79,16 @@ class Action(models.TextChoices):
     PROCESS_STARTED = "process_started"
     MAINTENANCE_RUN = "maintenance_run"
     TRAIL_VERIFIED = "trail_verified"
+    RETENTION_APPLIED = "retention_applied"
+    HOLD_SET = "hold_set"
+    HOLD_LIFTED = "hold_lifted"
+    REVIEW_ASSIGNED = "review_assigned"
+    REVIEW_NOTED = "review_noted"
+    REVIEW_SIGNED_OFF = "review_signed_off"
+    PERSONAL_DATA_EXPORTED = "personal_data_exported"
+    PERSON_ERASED = "person_erased"
+    PERSON_KEYS_DESTROYED = "person_keys_destroyed"
+    DOSSIER_EXPORTED = "dossier_exported"
 
 
 TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
@@ -140,6 +150,16 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.PROCESS_STARTED: EventType.SYSTEM,
         Action.MAINTENANCE_RUN: EventType.MAINTENANCE,
         Action.TRAIL_VERIFIED: EventType.MAINTENANCE,
+        Action.RETENTION_APPLIED: EventType.MAINTENANCE,
+        Action.HOLD_SET: EventType.SYSTEM,
+        Action.HOLD_LIFTED: EventType.SYSTEM,
+        Action.REVIEW_ASSIGNED: EventType.USER_ACTION,
+        Action.REVIEW_NOTED: EventType.USER_ACTION,
+        Action.REVIEW_SIGNED_OFF: EventType.USER_ACTION,
+        Action.PERSONAL_DATA_EXPORTED: EventType.PRIVACY,
+        Action.PERSON_ERASED: EventType.PRIVACY,
+        Action.PERSON_KEYS_DESTROYED: EventType.PRIVACY,
+        Action.DOSSIER_EXPORTED: EventType.PRIVACY,
     }
 )
 WARNINGS = frozenset(

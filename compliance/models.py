@@ -6,7 +6,17 @@ from django.db import models
 
 from compliance.ledger import Anchor, Checkpoint, Leaf, Node, Receipt, Statement
 
-__all__ = ("Anchor", "Checkpoint", "ComplianceEvent", "Leaf", "Node", "Receipt", "RestrictedSymbol", "Statement")
+__all__ = (
+    "Anchor",
+    "Checkpoint",
+    "ComplianceEvent",
+    "Leaf",
+    "LegalHold",
+    "Node",
+    "Receipt",
+    "RestrictedSymbol",
+    "Statement",
+)
 
 
 class EventType(models.TextChoices):
@@ -118,6 +128,26 @@ class RestrictedSymbol(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.symbol}"
+
+
+class LegalHold(models.Model):
+    """What must not be deleted for now, whatever its age and whoever asks: everything, a person's or an order's.
+
+    subject: "everything", "user:7" or "order:<id>". Holds until it is lifted.
+    """
+
+    subject = models.CharField(max_length=64, db_index=True)
+    reason = models.CharField(max_length=200)
+    set_by = models.CharField(max_length=64)
+    set_at = models.DateTimeField()
+    lifted_by = models.CharField(max_length=64, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "legal hold"
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.subject}"
 
 
 def timestamp(at: datetime) -> str:

@@ -242,6 +242,7 @@ AUDIT_ORIGIN = env("NEXTRADE_AUDIT_ORIGIN", default="nextrade.example/audit")
 ANCHORS = env.list(
     "NEXTRADE_ANCHORS", default=[f"file:{DATA_DIR / 'anchors' / 'trail.jsonl'}", "mailto:compliance@nextrade.example"]
 )
+COMPLIANCE_YEARS = env.int("NEXTRADE_COMPLIANCE_YEARS", default=3)
 TSA_DIR = Path(env("NEXTRADE_TSA_DIR", default=str(DATA_DIR / "anchors" / "timestamps")))
 TSA_ROOT = env("NEXTRADE_TSA_ROOT", default="")
 if env("EMAIL_URL", default=""):

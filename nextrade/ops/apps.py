@@ -9,6 +9,6 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         from nextrade import witness  # noqa: F401 - listens
-        from nextrade.ops import checks, setup  # noqa: F401 - registers the checks
+        from nextrade.ops import checks, disposal, setup  # noqa: F401 - register themselves
 
         post_migrate.connect(setup.after_migrate, sender=self)

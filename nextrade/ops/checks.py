@@ -21,6 +21,8 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("LOG_FORMAT must be text or json", id="nextrade.E003"))
     if int(str(settings.Q_CLUSTER["retry"])) <= int(str(settings.Q_CLUSTER["timeout"])):
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
+    if settings.COMPLIANCE_YEARS < 3:
+        problems.append(Error("NEXTRADE_COMPLIANCE_YEARS must be 3 or more", id="nextrade.E010"))
     return [*problems, *_alpaca_fits()]
 
 

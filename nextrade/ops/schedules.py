@@ -73,6 +73,12 @@ JOBS = (
     ),
     Job(name="verify_all", cron="40 2 * * *", function="compliance.tasks.verify_all", what="verifies all of the trail"),
     Job(
+        name="apply_retention",
+        cron="10 3 * * *",
+        function="compliance.tasks.apply_retention",
+        what="deletes what is past its retention, under a certificate",
+    ),
+    Job(
         name="prune",
         cron="17 * * * *",
         function="nextrade.ops.tasks.prune",
