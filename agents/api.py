@@ -1,13 +1,16 @@
 """The REST door to the desk."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.permissions import BasePermission, IsAuthenticated
@@ -15,12 +18,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents import metrics, services
-from agents.models import Thread
-from agents.serializers import AnswerSerializer, ChatRequestSerializer, ThreadRowSerializer, ThreadSerializer
+from agents import metrics, services, stream
+from agents.models import QueuedTurn, Thread
+from agents.serializers import (
+    AnswerSerializer,
+    ChatRequestSerializer,
+    QueuedTurnSerializer,
+    ThreadRowSerializer,
+    ThreadSerializer,
+    rendered,
+)
+from agents.turn import Tell
 from compliance.api import PersonRequest
-from nextrade.errors import NexTradeError, NotPermitted
-from orders.models import Status
+from nextrade.errors import Invalid, NexTradeError, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +46,69 @@ class Chat(APIView):
     permission_classes = (IsAuthenticated, MayUseDesk)
     throttle_scope = "chat"
 
-    @extend_schema(request=ChatRequestSerializer, responses=AnswerSerializer)
+    @extend_schema(request=ChatRequestSerializer, responses={200: AnswerSerializer, 202: QueuedTurnSerializer})
     def post(self, request: PersonRequest) -> Response:
+        wanted = _read(request)
+        if wanted["async"]:
+            queued = services.enqueue(
+                by=request.user,
+                message=wanted["message"],
+                thread_id=wanted["thread_id"],
+                request_id=_request_id(request),
+                at=timezone.now(),
+            )
+            body = QueuedTurnSerializer(queued).data
+            return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["status_url"]})
         with metrics.counted("/chat"):
-            wanted = ChatRequestSerializer(data=request.data)
-            wanted.is_valid(raise_exception=True)
-            _require_own_id(request.user, wanted.validated_data["user_id"])
-            answer = _answer(request.user, wanted.validated_data)
-        return Response(_render(answer, request))
+            answer = _answer(request.user, wanted)
+        return Response(rendered(answer, _request_id(request)))
+
+
+class ChatStream(APIView):
+    """The same, told while it happens (text/event-stream): `status`, `tool`, `order`, `token`, then `done` with the
+    whole answer or `error`. A refusal before the first event is an ordinary error."""
+
+    permission_classes = (IsAuthenticated, MayUseDesk)
+    throttle_scope = "chat"
+
+    @extend_schema(request=ChatRequestSerializer, responses={(200, "text/event-stream"): str})
+    def post(self, request: PersonRequest) -> StreamingHttpResponse:
+        wanted, turn_id, request_id = _read(request), uuid4(), _request_id(request)
+
+        def run(tell: Tell) -> dict[str, Any]:
+            with metrics.counted("/chat"):
+                return rendered(_answer(request.user, wanted, turn_id=turn_id, tell=tell), request_id)
+
+        events = stream.begin(turn_id, owner=request.user, run=run)
+        return _event_stream(events, reverse("chat-stream-rest", args=[turn_id]))
+
+
+class ChatStreamRest(APIView):
+    """The rest of a turn that was streamed, after the event that `Last-Event-ID` names, until five minutes after its
+    end."""
+
+    permission_classes = (IsAuthenticated, MayUseDesk)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER)],
+        responses={(200, "text/event-stream"): str},
+    )
+    def get(self, request: PersonRequest, pk: UUID) -> StreamingHttpResponse:
+        last = request.headers.get("Last-Event-ID", "") or "0"
+        if not (last.isascii() and last.isdigit() and len(last) < 10):
+            raise Invalid("Last-Event-ID must be the number of an event", code="invalid_event_id")
+        return _event_stream(stream.follow(pk, owner=request.user, after=int(last)), request.path)
+
+
+class TurnDetail(RetrieveAPIView[QueuedTurn]):
+    """What became of a message that was sent with `"async": true`."""
+
+    request: PersonRequest
+    permission_classes = (IsAuthenticated, MayUseDesk)
+    serializer_class = QueuedTurnSerializer
+
+    def get_queryset(self) -> QuerySet[QueuedTurn]:
+        return QueuedTurn.objects.filter(owner=self.request.user)
 
 
 class ThreadList(ListAPIView[Thread]):
@@ -74,15 +139,18 @@ class ThreadDetail(RetrieveAPIView[Thread]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _require_own_id(user: User, user_id: str) -> None:
-    if user_id and user_id not in (user.username, str(user.pk)):
+def _read(request: PersonRequest) -> dict[str, Any]:
+    wanted = ChatRequestSerializer(data=request.data)
+    wanted.is_valid(raise_exception=True)
+    if wanted.validated_data["user_id"] not in ("", request.user.username, str(request.user.pk)):
         raise NotPermitted("a message is sent by the person whose token it comes with")
+    return dict(wanted.validated_data)
 
 
-def _answer(user: User, wanted: dict[str, Any]) -> services.Answer:
+def _answer(user: User, wanted: dict[str, Any], **more: Any) -> services.Answer:
     try:
         return services.process_chat_request(
-            by=user, message=wanted["message"], thread_id=wanted["thread_id"], at=timezone.now()
+            by=user, message=wanted["message"], thread_id=wanted["thread_id"], at=timezone.now(), **more
         )
     except NexTradeError as error:
         if metrics.outcome(error) == "error":
@@ -93,17 +161,10 @@ def _answer(user: User, wanted: dict[str, Any]) -> services.Answer:
         raise
 
 
-def _render(answer: services.Answer, request: PersonRequest) -> dict[str, Any]:
-    waiting = [order for order in answer.orders if order.status == Status.PENDING_APPROVAL]
-    body = {
-        "response": answer.response,
-        "thread_id": answer.thread_id,
-        "timestamp": answer.at,
-        "requires_approval": bool(waiting),
-        "approval_details": waiting[0] if waiting else None,
-        "approved": None,
-        "orders": answer.orders,
-        "model": answer.model,
-        "request_id": request.META.get("nextrade.request_id", ""),
-    }
-    return AnswerSerializer(body).data
+def _event_stream(events: Iterator[str], location: str) -> StreamingHttpResponse:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Location": location}
+    return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)
+
+
+def _request_id(request: PersonRequest) -> str:
+    return str(request.META.get("nextrade.request_id", ""))

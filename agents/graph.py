@@ -3,18 +3,21 @@
 import functools
 import logging
 import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from agents import database, llm, memory, portfolio, research, supervisor
 from agents.middleware import Desk
+from agents.stream import Preview
 from agents.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -37,13 +40,40 @@ def desk() -> Graph:
 
 def answer(turn: Turn) -> str:
     """Run one turn; the graph's last words. Raises ModelUnavailable."""
-    said = desk().invoke(
-        {"messages": [HumanMessage(turn.words)]},
-        {"configurable": {"thread_id": str(turn.thread_id)}, "max_concurrency": 1, "recursion_limit": 40},
-        context=turn,
-        durability="sync",
-    )
+    said = desk().invoke(_asked(turn), _config(turn), context=turn, durability="sync")
     return str(said["messages"][-1].text).strip()
+
+
+def answer_aloud(turn: Turn) -> str:
+    """The same, told while the supervisor writes it."""
+    preview, last = Preview(turn.tell), ""
+    config: RunnableConfig = {
+        **_config(turn),
+        "max_concurrency": 2,
+    }  # langgraph's own waiting for messages takes one of them
+    parts: Iterator[Any] = desk().stream(
+        _asked(turn), config, context=turn, durability="sync", stream_mode=["messages", "values"]
+    )
+    for kind, part in parts:
+        if kind == "values":
+            last = str(part["messages"][-1].text)
+        elif _is_answer(*part):
+            preview.add(part[0].id or "", str(part[0].text))
+    return last.strip()
+
+
+def _is_answer(message: BaseMessage, about: Mapping[str, Any]) -> bool:
+    """Whether it is the supervisor's own writing, and no call of a tool."""
+    is_own = about.get("langgraph_node") == "model" and "|" not in str(about.get("langgraph_checkpoint_ns", ""))
+    return is_own and isinstance(message, AIMessage) and not getattr(message, "tool_call_chunks", message.tool_calls)
+
+
+def _asked(turn: Turn) -> dict[str, Any]:
+    return {"messages": [HumanMessage(turn.words)]}
+
+
+def _config(turn: Turn) -> RunnableConfig:
+    return {"configurable": {"thread_id": str(turn.thread_id)}, "max_concurrency": 1, "recursion_limit": 40}
 
 
 def forget(thread_id: uuid.UUID) -> None:

@@ -14,6 +14,26 @@ from nextrade.errors import NexTradeError
 
 MAX_HISTORY = 24
 """Messages of a thread that a model is shown; older ones stay in the database."""
+STEPS = {
+    "transfer_to_research": "Asking the research agent",
+    "transfer_to_portfolio": "Asking the portfolio agent",
+    "transfer_to_database": "Asking the database agent",
+}
+WORK = {
+    "lookup_symbol": "Looking up a symbol",
+    "get_quote": "Getting a price",
+    "get_price_history": "Getting past prices",
+    "get_company_profile": "Reading a company's profile",
+    "search_news": "Searching the news",
+    "search_web": "Searching the web",
+    "get_portfolio": "Reading your portfolio",
+    "get_positions": "Reading your positions",
+    "propose_order": "Proposing an order",
+    "withdraw_order": "Taking an order back",
+    "list_orders": "Reading your orders",
+    "get_order": "Reading an order",
+    "list_executions": "Reading your fills",
+}
 
 
 class Desk(AgentMiddleware[Any, Turn]):
@@ -49,7 +69,11 @@ class Desk(AgentMiddleware[Any, Turn]):
         turn: Turn = request.runtime.context  # type: ignore[assignment]
         _require_time(turn)
         try:
-            limits.count_tool_call(turn, self.agent, request.tool_call["name"], request.tool_call["args"])
+            name = request.tool_call["name"]
+            limits.count_tool_call(turn, self.agent, name, request.tool_call["args"])
+            turn.tell(
+                "status" if name in STEPS else "tool", {"step": name, "text": STEPS.get(name, WORK.get(name, name))}
+            )
             result = handler(request)
             return limits.shorten(result) if isinstance(result, ToolMessage) else result
         except (ModelUnavailable, ModelRefused):

@@ -72,6 +72,49 @@ class ModelCall(models.Model):
         return f"#{self.pk} {self.agent} {self.model}"
 
 
+class TurnEvent(models.Model):
+    """One event of a turn that is streamed, kept for who lost the connection."""
+
+    turn_id = models.UUIDField()
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10)
+    data = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["turn_id", "number"], name="agents_turnevent_once"),)
+        indexes = (models.Index(fields=["at"], name="agents_turnevent_at"),)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind}"
+
+
+class QueuedTurn(models.Model):
+    """A turn that the worker runs. attempts: a worker that died may have begun it. answer, error: as the API tells."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "queued"
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="+")
+    words = models.TextField()
+    request_id = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    answer = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.state}"
+
+
 class Breaker(models.Model):
     """Whether a provider's model may be called, for all processes. name: provider/model.
 

@@ -1,8 +1,13 @@
+import json
 from typing import Any
 
+from django.urls import reverse
 from rest_framework import serializers
+from rest_framework.utils.encoders import JSONEncoder
 
-from agents.models import Message, Thread
+from agents.models import Message, QueuedTurn, Thread
+from agents.services import Answer
+from orders.models import Status
 from orders.serializers import Moment, OrderCardSerializer
 
 
@@ -12,6 +17,13 @@ class ChatRequestSerializer(serializers.Serializer[Any]):
     user_id = serializers.CharField(
         required=False, allow_blank=True, default="", help_text="must be yours, if given at all"
     )
+
+    def get_fields(self) -> dict[str, Any]:
+        """`async` is a word of Python's, so the field cannot be an attribute."""
+        later = serializers.BooleanField(
+            required=False, default=False, help_text="answer 202 with a status URL at once, and let the worker answer"
+        )
+        return {**super().get_fields(), "async": later}
 
     def validate_message(self, message: str) -> str:
         if not message.strip():
@@ -58,3 +70,37 @@ class ThreadSerializer(ThreadRowSerializer):
 
     def get_messages(self, thread: Thread) -> list[dict[str, Any]]:
         return MessageSerializer(thread.messages.order_by("id"), many=True).data  # type: ignore[return-value]
+
+
+class QueuedTurnSerializer(serializers.ModelSerializer[QueuedTurn]):
+    """status: queued, running, done (then with the answer) or failed (then with the error's code and message)."""
+
+    turn_id = serializers.UUIDField(source="id")
+    status = serializers.CharField(source="state")
+    created_at = Moment()
+    status_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = QueuedTurn
+        fields = ("turn_id", "thread_id", "status", "status_url", "created_at", "answer", "error")
+
+    def get_status_url(self, turn: QueuedTurn) -> str:
+        return reverse("turn-detail", args=[turn.pk])
+
+
+def rendered(answer: Answer, request_id: str) -> dict[str, Any]:
+    """An answer as JSON has it. request_id: of the request that asked."""
+    waiting = [order for order in answer.orders if order.status == Status.PENDING_APPROVAL]
+    body = {
+        "response": answer.response,
+        "thread_id": answer.thread_id,
+        "timestamp": answer.at,
+        "requires_approval": bool(waiting),
+        "approval_details": waiting[0] if waiting else None,
+        "approved": None,
+        "orders": answer.orders,
+        "model": answer.model,
+        "request_id": request_id,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(AnswerSerializer(body).data, cls=JSONEncoder))
+    return plain

@@ -13,10 +13,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django_q.tasks import async_task
 
 from agents import guard
-from agents.models import Message, ModelCall, Thread
-from agents.turn import ModelUnavailable, Stopped, Turn
+from agents.models import Message, ModelCall, QueuedTurn, Thread
+from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
 from compliance import audit
 from compliance.audit import Action
 from compliance.models import Outcome
@@ -28,6 +29,8 @@ from orders.payload import plain
 
 log = logging.getLogger(__name__)
 LOGGED_CHARACTERS = 50
+MOST_ATTEMPTS = 2
+"""How many workers may die on a queued turn."""
 CLOSING_S = 1
 """Of a turn's seconds, those that are kept for storing the answer."""
 TOLD = {
@@ -68,24 +71,75 @@ class Answer:
 
 
 @log_execution_time
-def process_chat_request(*, by: User, message: str, thread_id: uuid.UUID | None, at: datetime) -> Answer:
+def process_chat_request(
+    *,
+    by: User,
+    message: str,
+    thread_id: uuid.UUID | None,
+    at: datetime,
+    turn_id: uuid.UUID | None = None,
+    tell: Tell = silent,
+) -> Answer:
     """One turn: look at the words, run the graph, look at the answer, keep both.
 
+    turn_id: a new one's, where the caller needs to know it. tell: hears of the steps, first when the words are taken.
     Raises MessageTooLong, InputRejected, Missing for another person's thread, ThreadBusy, Unavailable when no model
     answers.
     """
     log.info("Processing chat request for user %s", guard.normalise(by.username))
-    thread, turn = _open(by, message, thread_id, at=at)
+    turn = _open(by, message, thread_id, turn_id=turn_id or uuid.uuid4(), tell=tell, at=at)
+    tell(
+        "status",
+        {"step": "reading", "text": "Reading your message", "thread_id": turn.thread_id, "turn_id": turn.turn_id},
+    )
+    return _answer(turn)
+
+
+def enqueue(*, by: User, message: str, thread_id: uuid.UUID | None, request_id: str, at: datetime) -> QueuedTurn:
+    """Take the words now and leave the answer to the worker. Raises what `process_chat_request` does before it asks a
+    model."""
+    turn = _open(by, message, thread_id, turn_id=uuid.uuid4(), tell=silent, at=at)
+    with transaction.atomic(durable=True):
+        queued = QueuedTurn.objects.create(
+            id=turn.turn_id, owner=by, thread_id=turn.thread_id, words=message, request_id=request_id, created_at=at
+        )
+        async_task("agents.tasks.answer", turn_id=str(queued.pk), save=False)
+    return queued
+
+
+@log_execution_time
+def answer_queued(turn_id: uuid.UUID, *, at: datetime) -> Answer | None:
+    """Answer what `enqueue` took; None where another worker has it or has done it. A worker that died on it is followed
+    by one more; orders of the first stand and are not proposed again."""
+    row = QueuedTurn.objects.select_related("owner").filter(pk=turn_id, finished_at=None).first()
+    if row is None:
+        return None
+    if not QueuedTurn.objects.filter(pk=turn_id, finished_at=None, attempts=row.attempts).update(
+        attempts=row.attempts + 1, state=QueuedTurn.State.RUNNING
+    ):
+        return None
+    turn = _turn(row.owner, row.thread_id, row.pk, row.words, tell=silent)
+    if row.attempts >= MOST_ATTEMPTS or Order.objects.filter(turn_id=turn_id).exists():
+        return _finish(turn, f"The process that answered you ended before it was done.{_proposed(turn)}")
+    return _answer(turn)
+
+
+def _answer(turn: Turn) -> Answer:
+    """The graph's answer, screened and kept. The thread is let go, whatever happens."""
     try:
         text = _run(turn)
     except BaseException:
-        _close(thread, turn, at=timezone.now())
+        _close(turn, at=timezone.now())
         raise
+    return _finish(turn, text)
+
+
+def _finish(turn: Turn, text: str) -> Answer:
     screened = guard.screen_output(text)
     now = timezone.now()
-    _close(thread, turn, screened=screened, at=now)
+    _close(turn, screened=screened, at=now)
     orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
-    return Answer(response=screened.text, thread_id=thread.pk, at=now, orders=list(orders), model=turn.model)
+    return Answer(response=screened.text, thread_id=turn.thread_id, at=now, orders=list(orders), model=turn.model)
 
 
 def delete_thread(thread_id: uuid.UUID, *, by: User, at: datetime) -> None:
@@ -120,10 +174,9 @@ def tell_late(*, since: datetime) -> int:
     return len(moved)
 
 
-def _open(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) -> tuple[Thread, Turn]:
+def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.UUID, tell: Tell, at: datetime) -> Turn:
     """Take the thread for one turn and keep the message, or refuse it; either way the trail has it."""
     verdict = guard.screen_input(message)
-    turn_id = uuid.uuid4()
     with transaction.atomic(durable=True):
         thread = _thread(by, message, thread_id, at=at)
         actor = audit.person(by)
@@ -149,16 +202,20 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) 
         raise InputRejected(
             "This message looks like an attempt to change how the assistant works. Please ask in other words."
         )
-    turn = Turn(
-        owner=by,
-        thread_id=thread.pk,
+    return _turn(by, thread.pk, turn_id, message, tell=tell)
+
+
+def _turn(owner: User, thread_id: uuid.UUID, turn_id: uuid.UUID, words: str, *, tell: Tell) -> Turn:
+    return Turn(
+        owner=owner,
+        thread_id=thread_id,
         turn_id=turn_id,
-        words=message,
-        facts=_facts(thread),
-        models=_models(message),
+        words=words,
+        facts=_facts(thread_id),
+        models=_models(words),
         deadline=time.monotonic() + settings.TURN_DEADLINE_S - CLOSING_S,
+        tell=tell,
     )
-    return thread, turn
 
 
 def _thread(by: User, message: str, thread_id: uuid.UUID | None, *, at: datetime) -> Thread:
@@ -194,7 +251,8 @@ def _run(turn: Turn) -> str:
     from agents import graph, limits  # the language-model libraries cost seconds to import; only who talks should pay
 
     try:
-        return limits.shorten_answer(graph.answer(turn)) or "I have no answer to that."
+        answer = graph.answer(turn) if turn.tell is silent else graph.answer_aloud(turn)
+        return limits.shorten_answer(answer) or "I have no answer to that."
     except Stopped as stop:
         return f"{stop}{_proposed(turn)}"
     except ModelUnavailable as error:
@@ -209,7 +267,7 @@ def _proposed(turn: Turn) -> str:
     return "\n".join(["\n\nBefore that I made these orders, which stand:", *lines]) if lines else ""
 
 
-def _close(thread: Thread, turn: Turn, *, at: datetime, screened: guard.Screened | None = None) -> None:
+def _close(turn: Turn, *, at: datetime, screened: guard.Screened | None = None) -> None:
     """Let the thread go, and keep the answer, if there is one, and the model calls."""
     with transaction.atomic(durable=True):
         ModelCall.objects.bulk_create(
@@ -231,11 +289,11 @@ def _close(thread: Thread, turn: Turn, *, at: datetime, screened: guard.Screened
                 for call in turn.calls
             ]
         )
-        Thread.objects.filter(pk=thread.pk).update(busy_until=None, updated_at=at)
+        Thread.objects.filter(pk=turn.thread_id).update(busy_until=None, updated_at=at)
         if screened is None:
             return
         Message.objects.create(
-            thread=thread,
+            thread_id=turn.thread_id,
             role=Message.Role.ASSISTANT,
             content=screened.text,
             turn_id=turn.turn_id,
@@ -245,15 +303,15 @@ def _close(thread: Thread, turn: Turn, *, at: datetime, screened: guard.Screened
         actor = audit.person(turn.owner)
         outcome = Outcome.REFUSED if screened.sensitive else Outcome.SUCCESS
         details = {"length": len(screened.text)}
-        audit.record(Action.OUTPUT, actor=actor, at=at, thread_id=thread.pk, outcome=outcome, details=details)
+        audit.record(Action.OUTPUT, actor=actor, at=at, thread_id=turn.thread_id, outcome=outcome, details=details)
         if screened.sensitive:
             found = {"errors": list(screened.sensitive)}
-            audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=thread.pk, details=found)
+            audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=turn.thread_id, details=found)
 
 
-def _facts(thread: Thread) -> str:
+def _facts(thread_id: uuid.UUID) -> str:
     """The newest orders of a conversation as the books have them, for the model to know."""
-    orders = Order.objects.filter(thread_id=thread.pk).order_by("-created_at")[:5]
+    orders = Order.objects.filter(thread_id=thread_id).order_by("-created_at")[:5]
     if not orders:
         return ""
     lines = [

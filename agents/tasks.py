@@ -1,11 +1,44 @@
+import logging
 from datetime import timedelta
+from uuid import UUID
 
+import structlog
 from django.utils import timezone
 
-from agents import services
+from agents import metrics, services, stream
+from agents.models import QueuedTurn
+from agents.serializers import rendered
+from nextrade.errors import NexTradeError
+
+log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(minutes=15)
 
 
 def tell_late() -> int:
     return services.tell_late(since=timezone.now() - LOOK_BACK)
+
+
+def forget_streams() -> int:
+    return stream.forget(at=timezone.now())
+
+
+def answer(*, turn_id: str) -> None:
+    """Answer one queued turn and keep what became of it."""
+    row = QueuedTurn.objects.filter(pk=turn_id)
+    request_id = row.values_list("request_id", flat=True).first() or ""
+    outcome: dict[str, object]
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        try:
+            with metrics.counted("/chat"):
+                given = services.answer_queued(UUID(turn_id), at=timezone.now())
+            if given is None:
+                return
+            outcome = {"state": QueuedTurn.State.DONE, "answer": rendered(given, request_id)}
+        except NexTradeError as error:
+            outcome = {"state": QueuedTurn.State.FAILED, "error": {"code": error.reason, "message": error.message}}
+        except Exception:
+            log.exception("Chat endpoint error: a queued turn failed")
+            failed = {"code": "server_error", "message": "Something went wrong on our side. Please try again."}
+            outcome = {"state": QueuedTurn.State.FAILED, "error": failed}
+    row.update(finished_at=timezone.now(), **outcome)

@@ -161,6 +161,7 @@ def propose_order(
         by="agent:portfolio",
         at=timezone.now(),
     )
+    turn.tell("order", {"order_id": order.pk, "status": order.status, "symbol": order.symbol, "side": order.side})
     return _json(_order(order))
 
 

@@ -3,12 +3,21 @@
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 
 from nextrade.errors import Invalid, Unavailable
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Hears of a turn's steps while it runs: a kind ("status", "token", "tool", "order") and JSON-ready facts."""
+
+
+def silent(kind: str, facts: Mapping[str, Any]) -> None:
+    """Nobody listens."""
 
 
 class ModelUnavailable(Unavailable):
@@ -42,7 +51,7 @@ class Call:
 class Turn:
     """owner: the authenticated person. words: their message. facts: what the books say of this thread's orders.
 
-    models: to ask, in this order. deadline: by time.monotonic(), in seconds. calls, and
+    models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. calls, and
     steps (counts by kind, for the limits): filled while the turn runs.
     """
 
@@ -53,6 +62,7 @@ class Turn:
     facts: str
     models: tuple[str, ...]
     deadline: float
+    tell: Tell = silent
     calls: list[Call] = field(default_factory=list)
     steps: Counter[str] = field(default_factory=Counter)
 

@@ -79,6 +79,12 @@ JOBS = (
         what="deletes what is past its retention, under a certificate",
     ),
     Job(
+        name="forget_streams",
+        cron="*/5 * * * *",
+        function="agents.tasks.forget_streams",
+        what="drops the events of streamed turns that are over",
+    ),
+    Job(
         name="prune",
         cron="17 * * * *",
         function="nextrade.ops.tasks.prune",

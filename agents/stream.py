@@ -1,0 +1,176 @@
+"""A turn's events as they happen, and again for whoever lost the connection.
+
+The turn runs in a thread of its own: a client that goes away ends nothing. Its events are rows for five minutes, so any
+process can tell the rest of them. An answer's sentences leave one by one, each only after the output guard has seen
+the answer up to there; `done` carries the whole answer, and is what counts where the two differ.
+"""
+
+import contextvars
+import json
+import queue
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from agents import calls, guard
+from agents.models import TurnEvent
+from agents.turn import Tell
+from nextrade.errors import Missing
+
+KEPT = timedelta(minutes=5)
+ENDS = frozenset({"done", "error"})
+SENTENCE = re.compile(r"[.!?:](?=\s)|\n")
+POLL_S = 0.2
+KEEP_ALIVE_S = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """number: from 1, without gaps in a turn. kind: status, token, tool, order, done or error."""
+
+    number: int
+    kind: str
+    data: Mapping[str, Any]
+
+    def encode(self) -> str:
+        """As text/event-stream has it (WHATWG HTML, 9.2)."""
+        return f"id: {self.number}\nevent: {self.kind}\ndata: {json.dumps(self.data, cls=DjangoJSONEncoder)}\n\n"
+
+
+@dataclass(kw_only=True)
+class Recorder:
+    """Keeps what a turn tells, and hands it to whoever follows from this process."""
+
+    turn_id: uuid.UUID
+    owner: User
+    told: "queue.SimpleQueue[Event | Exception]" = field(default_factory=queue.SimpleQueue)
+    count: int = 0
+
+    def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
+        self.count += 1
+        event = Event(number=self.count, kind=kind, data=json.loads(json.dumps(data, cls=DjangoJSONEncoder)))
+        TurnEvent.objects.create(
+            turn_id=self.turn_id,
+            owner=self.owner,
+            number=event.number,
+            kind=kind,
+            data=event.data,
+            at=timezone.now(),
+        )
+        self.told.put(event)
+
+
+class Preview:
+    """An answer that is still being written, told in sentences that the output guard has looked at."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._message = ""
+        self._text = ""
+        self._sent = ""
+        self._is_over = False
+
+    def add(self, message_id: str, text: str) -> None:
+        """Some more of a message. Another message's id: the model began anew, and so does the preview."""
+        if message_id != self._message:
+            if self._sent:
+                self._tell("status", {"step": "again", "text": "The answer begins again."})
+            self._message, self._text, self._sent, self._is_over = message_id, "", "", False
+        self._text += text
+        ends = [match.end() for match in SENTENCE.finditer(self._text)]
+        if ends and not self._is_over:
+            self._release(guard.clean(self._text[: ends[-1]]))
+
+    def _release(self, clean: str) -> None:
+        if not clean.startswith(self._sent):  # the guard reads an earlier sentence otherwise now: `done` will tell
+            self._is_over = True
+            return
+        if fresh := clean[len(self._sent) :]:
+            self._sent = clean
+            self._tell("token", {"text": fresh})
+
+
+def begin(turn_id: uuid.UUID, *, owner: User, run: Callable[[Tell], Mapping[str, Any]]) -> Iterator[str]:
+    """Run a turn in a thread of its own and follow it. run: tells of the turn, and gives what `done` carries.
+
+    Raises what the turn raises before it has told anything, so that a refusal keeps its own status.
+    """
+    recorder = Recorder(turn_id=turn_id, owner=owner)
+
+    def work() -> None:
+        try:
+            recorder("done", run(recorder))
+        except Exception as error:  # noqa: BLE001 - whoever follows is told; the log has it already
+            if recorder.count:
+                recorder("error", _described(error))
+            else:
+                recorder.told.put(error)
+        finally:
+            calls.release_connections()
+
+    threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True, name=f"turn-{turn_id}").start()
+    first = recorder.told.get()
+    if isinstance(first, Exception):
+        raise first
+    return _follow_here(first, recorder)
+
+
+def follow(turn_id: uuid.UUID, *, owner: User, after: int) -> Iterator[str]:
+    """What a turn has told since event number `after`, and tells until its end, from any process.
+
+    Raises Missing when the turn is another person's, unknown, or told its last event more than five minutes ago.
+    """
+    known = TurnEvent.objects.filter(turn_id=turn_id, owner=owner)
+    if not known.filter(at__gt=timezone.now() - KEPT).exists():
+        raise Missing("there is no such turn, or it ended more than five minutes ago")
+    return _follow_rows(turn_id, after)
+
+
+def forget(*, at: Any) -> int:
+    """Drop the events that nobody can ask for any more; how many."""
+    deleted, _ = TurnEvent.objects.filter(at__lt=at - 2 * KEPT).delete()
+    return deleted
+
+
+def _follow_here(first: Event, recorder: Recorder) -> Iterator[str]:
+    yield first.encode()
+    while True:
+        calls.release_connections()
+        try:
+            event = recorder.told.get(timeout=KEEP_ALIVE_S)
+        except queue.Empty:
+            yield ": the turn goes on\n\n"
+            continue
+        assert isinstance(event, Event)
+        yield event.encode()
+        if event.kind in ENDS:
+            return
+
+
+def _follow_rows(turn_id: uuid.UUID, after: int) -> Iterator[str]:
+    deadline = time.monotonic() + settings.TURN_DEADLINE_S + KEEP_ALIVE_S
+    while time.monotonic() < deadline:
+        for row in TurnEvent.objects.filter(turn_id=turn_id, number__gt=after).order_by("number"):
+            after = row.number
+            yield Event(number=row.number, kind=row.kind, data=row.data).encode()
+            if row.kind in ENDS:
+                return
+        calls.release_connections()
+        time.sleep(POLL_S)
+    lost = {"code": "turn_lost", "message": "The process that answered has ended. What was proposed stands."}
+    yield Event(number=after + 1, kind="error", data=lost).encode()
+
+
+def _described(error: Exception) -> dict[str, str]:
+    code = getattr(error, "reason", "server_error")
+    return {"code": code, "message": getattr(error, "message", "Something went wrong on our side. Please try again.")}
