@@ -77,6 +77,7 @@ class Screened:
     text: str
     sensitive: tuple[str, ...]
     uniqueness: Decimal
+    is_repetitive: bool = False
 
 
 # ---- text in
@@ -358,20 +359,27 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 
 def screen_output(text: str, *, canary: str = "") -> Screened:
-    """Clean an answer: secrets redacted, images dropped, links cut to text; with the canary, withheld."""
-    kinds: tuple[str, ...]
+    """Clean an answer and log what was wrong: secrets redacted, images dropped, links cut to text; with the canary,
+    withheld."""
+    screened = look_at_output(text, canary=canary)
+    if screened.is_repetitive:
+        logger.warning("Output has low uniqueness ratio: %.2f", screened.uniqueness)
+    if screened.sensitive:
+        logger.error("Output validation failed: sensitive patterns detected")
+    return screened
+
+
+def look_at_output(text: str, *, canary: str = "") -> Screened:
+    """`screen_output` without a line in the log, for an answer that is not over yet."""
     words = re.findall(r"\w+", text.casefold())
     uniqueness = Decimal(len(set(words))) / Decimal(len(words)) if words else Decimal(1)
-    if len(words) > 20 and uniqueness < LOW_UNIQUENESS:
-        logger.warning("Output has low uniqueness ratio: %.2f", uniqueness)
+    is_repetitive = len(words) > 20 and uniqueness < LOW_UNIQUENESS
     if canary and _tells(text, canary):
-        clean, kinds = WITHHELD, ("canary",)
-    else:
-        clean, found = _redacted(_without_links(text))
-        kinds = tuple(dict.fromkeys(found))
-    if kinds:
-        logger.error("Output validation failed: sensitive patterns detected")
-    return Screened(text=clean, sensitive=kinds, uniqueness=uniqueness)
+        return Screened(text=WITHHELD, sensitive=("canary",), uniqueness=uniqueness, is_repetitive=is_repetitive)
+    clean, found = _redacted(_without_links(text))
+    return Screened(
+        text=clean, sensitive=tuple(dict.fromkeys(found)), uniqueness=uniqueness, is_repetitive=is_repetitive
+    )
 
 
 def clean(text: str) -> str:
