@@ -5,14 +5,18 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db import models, transaction
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Max, Min, Q, QuerySet
+from django.http import FileResponse, HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -21,9 +25,10 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from compliance import audit, projection, proofs
+from compliance import audit, export, projection, proofs, review
 from compliance.audit import Action
 from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol
+from nextrade.errors import NexTradeError
 
 TYPE_COLOURS = {
     **dict.fromkeys(EventType, ""),
@@ -93,6 +98,7 @@ class ComplianceEventAdmin(ReadOnly):
     search_fields = ("actor_pid", "subject_pid", "order_id", "request_id", "action")
     search_help_text = "User name, user:7, order, request or action"
     list_per_page = 50
+    actions = ("sign_off_selected", "export_selected")
     show_full_result_count = False
     fieldsets = (
         ("What happened", {"fields": ("time", "type", "action", "severity", "outcome")}),
@@ -114,6 +120,36 @@ class ComplianceEventAdmin(ReadOnly):
         """Whole values, so that the indexes serve: a person by name or id, an order by its id's start, the rest."""
         term = search_term.strip().replace("\x00", "")
         return (queryset.filter(_about(term)) if term else queryset), False
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("compliance.sign_off")
+
+    @admin.action(description="Sign off", permissions=["review"])
+    def sign_off_selected(self, request: HttpRequest, queryset: QuerySet[ComplianceEvent]) -> None:
+        """Each as in order; what needs more words is signed off on its own page in the queue."""
+        assert isinstance(request.user, User)
+        for event in queryset.order_by("id"):
+            try:
+                item = review.choose(event)
+                review.sign_off(item.pk, conclusion="in_order", by=request.user, at=timezone.now())
+                messages.success(request, f"Event {event.pk} is signed off.")
+            except NexTradeError as error:
+                messages.error(request, f"Event {event.pk}: {error.message}.")
+
+    @admin.action(description="Export", permissions=["review"])
+    def export_selected(self, request: HttpRequest, queryset: QuerySet[ComplianceEvent]) -> HttpResponseBase | None:
+        """From the first to the last that is selected, none left out, as a zip that proves itself."""
+        assert isinstance(request.user, User)
+        span = queryset.aggregate(first=Min("ts_utc"), last=Max("ts_utc"))
+        to = span["last"] + timedelta(microseconds=1)
+        out = BytesIO()
+        try:
+            export.write(out, from_=span["first"], to=to, by=audit.person(request.user), at=timezone.now())
+        except NexTradeError as error:
+            messages.error(request, error.message)
+            return None
+        out.seek(0)
+        return FileResponse(out, as_attachment=True, filename=f"trail-{span['first']:%Y-%m-%d}-{to:%Y-%m-%d}.zip")
 
     @display(description="time (UTC)", ordering="id")  # type: ignore[untyped-decorator]
     def time(self, event: ComplianceEvent) -> str:

@@ -6,6 +6,6 @@ class ComplianceConfig(AppConfig):
     name = "compliance"
 
     def ready(self) -> None:
-        from compliance import grants, triggers  # noqa: F401 - registers its check
+        from compliance import grants, review_admin, triggers  # noqa: F401 - register themselves
 
         post_migrate.connect(triggers.reinstall, sender=self)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from django.db import transaction
 from django.db.models import Max, Min
@@ -52,7 +53,7 @@ class Part:
         return self.log.replace("/", "-")
 
 
-def write(out: Path, *, from_: datetime, to: datetime, by: str, at: datetime) -> str:
+def write(out: Path | IO[bytes], *, from_: datetime, to: datetime, by: str, at: datetime) -> str:
     """Write the zip; the manifest's SHA-256. Raises Missing where nothing of the range is sealed."""
     parts = list(_parts(from_, to))
     if not parts:

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 
 from compliance.ledger import Anchor, Checkpoint, Leaf, Node, Receipt, Statement
+from compliance.review_models import ReviewItem, ReviewNote
 
 __all__ = (
     "Anchor",
@@ -15,6 +16,8 @@ __all__ = (
     "Node",
     "Receipt",
     "RestrictedSymbol",
+    "ReviewItem",
+    "ReviewNote",
     "Statement",
 )
 

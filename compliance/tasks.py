@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from compliance import retention, verify
+from compliance import retention, review, verify
 from compliance.alerts import raise_alert
 from compliance.secrets import KeyProblem
 
@@ -35,3 +35,15 @@ def apply_retention() -> None:
             with transaction.atomic():
                 details = {"logs": [each.name for each in waiting], "because": str(problem)[:200]}
                 raise_alert("retention_waits", actor="system:retention", at=now, details=details)
+
+
+def collect_reviews() -> None:
+    review.collect()
+
+
+def report_reviews() -> None:
+    """Last week's report, as a file for whoever answers for the supervision."""
+    week = review.Week.before(timezone.now())
+    folder = settings.DATA_DIR / "reports"
+    folder.mkdir(exist_ok=True)
+    (folder / f"review-{week}.html").write_text(review.page(week, at=timezone.now()), encoding="utf-8")

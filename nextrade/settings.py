@@ -334,6 +334,20 @@ UNFOLD = {
                         "permission": "compliance.admin.may_see_trail",
                     },
                     {
+                        "title": "Reviews",
+                        "icon": "fact_check",
+                        "link": reverse_lazy("admin:compliance_reviewitem_changelist"),
+                        "badge": "compliance.review_admin.open_items",
+                        "badge_variant": "warning",
+                        "permission": lambda request: request.user.has_perm("compliance.view_reviewitem"),
+                    },
+                    {
+                        "title": "Legal holds",
+                        "icon": "gavel",
+                        "link": reverse_lazy("admin:compliance_legalhold_changelist"),
+                        "permission": lambda request: request.user.has_perm("compliance.view_legalhold"),
+                    },
+                    {
                         "title": "Restricted symbols",
                         "icon": "block",
                         "link": reverse_lazy("admin:compliance_restrictedsymbol_changelist"),

@@ -121,7 +121,11 @@ def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
             order.reserve_price_usd = risk.unit_price(queries.proposal(order), facts)
             order.approvals_needed = _approvals_needed(order, facts)
         order.save(force_insert=True)
-        details = {"codes": [check.code.value for check in denials], "model": request.model}
+        details = {
+            "codes": [check.code.value for check in denials],
+            "model": request.model,
+            "is_tainted": order.is_tainted,
+        }
         event = Event.DENY if denials else Event.ADMIT
         return transitions.move(order, event, actor=by, at=at, reason=risk.explain(denials), details=details)
 
@@ -173,10 +177,15 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
             at=at,
         )
         given = len(checkers) + 1
+        for_review = {
+            "overruled": [check["code"] for check in order.checks if not check["passed"]],
+            "waited_s": int((at - order.created_at).total_seconds()),
+        }
         results = [*order.checks, *(check.as_json() for check in checks)]
         if given < order.approvals_needed:
             Order.objects.filter(pk=order.pk).update(checks=results, updated_at=at)
             details = {"given": given, "needed": order.approvals_needed, "reason": reason, "payload_sha256": actual}
+            details |= for_review
             audit.record(
                 Action.ORDER_APPROVAL_GIVEN,
                 actor=actor,
@@ -188,7 +197,7 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
             )
             return order
         changes = {"checks": results}
-        transitions.move(order, Event.APPROVE, actor=actor, at=at, reason=reason, changes=changes)
+        transitions.move(order, Event.APPROVE, actor=actor, at=at, reason=reason, details=for_review, changes=changes)
         _queue(order, Outbox.Kind.SUBMIT, at=at)
     return order
 

@@ -73,6 +73,18 @@ JOBS = (
     ),
     Job(name="verify_all", cron="40 2 * * *", function="compliance.tasks.verify_all", what="verifies all of the trail"),
     Job(
+        name="collect_reviews",
+        cron="* * * * *",
+        function="compliance.tasks.collect_reviews",
+        what="puts before a supervisor what needs their eye",
+    ),
+    Job(
+        name="report_reviews",
+        cron="0 6 * * 1",
+        function="compliance.tasks.report_reviews",
+        what="writes last week's report of reviews",
+    ),
+    Job(
         name="apply_retention",
         cron="10 3 * * *",
         function="compliance.tasks.apply_retention",
