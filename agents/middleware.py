@@ -75,6 +75,8 @@ class Desk(AgentMiddleware[Any, Turn]):
                 "status" if name in STEPS else "tool", {"step": name, "text": STEPS.get(name, WORK.get(name, name))}
             )
             result = handler(request)
+            if isinstance(result, ToolMessage) and name not in STEPS:
+                turn.evidence.note(result.text)
             return limits.shorten(result) if isinstance(result, ToolMessage) else result
         except (ModelUnavailable, ModelRefused):
             raise

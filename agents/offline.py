@@ -29,13 +29,26 @@ UNSENT = ("pending_approval", "approved", "pending_new", "new", "partially_fille
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
 CAPABILITIES = r"""I can:
-- propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT limit 400"
+- propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT" with a limit price
 - take an order back: "cancel that order"
 - look things up: "AAPL?", "research Nvidia", "compare Apple and Microsoft", "how did Tesla do this month"
 - tell you what you have: "what do I hold", "how much cash do I have", "my orders", "my fills"
 
 Every order waits for a second person's approval before it is sent. I am NexTrade's built-in rule-based assistant
 (offline-rules), \ not a language model, so plain wording works best."""
+
+
+INDICATORS: Mapping[str, str] = MappingProxyType(
+    {
+        "sma_20_usd": "20-day average",
+        "sma_50_usd": "50-day average",
+        "ema_20_usd": "20-day exponential average",
+        "rsi_14": "14-day RSI",
+        "macd_usd": "MACD",
+        "volatility_pct": "volatility a year",
+        "drawdown_pct": "deepest fall",
+    }
+)
 
 
 class Pending(Exception):
@@ -245,7 +258,7 @@ def _research(intent: Intent, ask: Ask) -> str:
     profile, quote, history = map(_result, texts)
     return (
         f"{profile['name']} ({profile['symbol']}) is in the {profile['sector']} sector. "
-        f"{_price_line(quote)}\n{_history_line(history)}\nThese are facts, not advice."
+        f"{_price_line(quote)}\n{_history_line(history)}\n{_indicator_line(history)}\nThese are facts, not advice."
     )
 
 
@@ -257,7 +270,9 @@ def _compare(intent: Intent, ask: Ask) -> str:
     ]
     results = list(map(_result, ask.together(*calls)))
     pairs = zip(results[::2], results[1::2], strict=True)
-    return "\n".join(f"- {_price_line(quote)} {_history_line(history)}" for quote, history in pairs)
+    return "\n".join(
+        f"- {_price_line(quote)} {_history_line(history)} {_indicator_line(history)}" for quote, history in pairs
+    )
 
 
 def _performance(intent: Intent, ask: Ask) -> str:
@@ -270,7 +285,18 @@ def _performance(intent: Intent, ask: Ask) -> str:
 
 def _news(intent: Intent, ask: Ask) -> str:
     found = _result(ask("search_news", query=intent.symbol or intent.company or intent.words))
-    return f"I cannot search the news: {found['message']}." if "error" in found else json.dumps(found)
+    if "error" in found:
+        return f"I cannot search the news: {found['message']}."
+    if not found["articles"]:
+        return f"No news found ({found['source']})."
+    lines = [f"- {_article_line(article)}" for article in found["articles"]]
+    return "\n".join([f"Found ({found['source']}); titles and links are in the sources beside this answer:", *lines])
+
+
+def _article_line(article: Mapping[str, Any]) -> str:
+    day = f", {article['published'][:10]}" if article["published"] else ""
+    about = f" on {', '.join(article['tickers'])}" if article["tickers"] else ""
+    return f"[{article['n']}]{day}: {article['sentiment']}{about}, by a word list"
 
 
 def _unknown(intent: Intent, ask: Ask) -> str:
@@ -303,6 +329,16 @@ def _history_line(history: Mapping[str, Any]) -> str:
         f"to {_usd(history['last_usd'])}, between {_usd(history['low_usd'])} and {_usd(history['high_usd'])} "
         f"({history['source']})."
     )
+
+
+def _indicator_line(history: Mapping[str, Any]) -> str:
+    known: Mapping[str, str] = history.get("indicators", {})
+    named = [
+        f"{name} {_usd(known[key]) if key.endswith('_usd') else known[key]}{' %' if key.endswith('_pct') else ''}"
+        for key, name in INDICATORS.items()
+        if key in known
+    ]
+    return f"{history['symbol']}: {', '.join(named)} (TA-Lib on {history['source']} closes)." if named else ""
 
 
 # --- the portfolio agent's part
@@ -387,14 +423,9 @@ def _own_performance(intent: Intent, ask: Ask) -> str:
         return f"Sorry, {books['message']}."
     if not books["positions"]:
         return f"You hold no positions, so there is nothing to measure. {_cash_line(books)}"
-    gains = [
-        Decimal(position["unrealized_pnl_usd"] or 0) + Decimal(position["realized_pnl_usd"])
-        for position in books["positions"]
-    ]
-    lines = [
-        f"- {position['symbol']}: {_signed(gain)}" for position, gain in zip(books["positions"], gains, strict=True)
-    ]
-    return "\n".join([f"Your open positions have made {_signed(sum(gains, Decimal(0)))}:", *lines, _cash_line(books)])
+    lines = [f"- {position['symbol']}: {_signed(Decimal(position['pnl_usd']))}" for position in books["positions"]]
+    made = _signed(Decimal(books["pnl_usd"]))
+    return "\n".join([f"Your open positions have made {made}:", *lines, _cash_line(books)])
 
 
 def _worth(position: Mapping[str, Any]) -> str:

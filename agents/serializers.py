@@ -31,6 +31,18 @@ class ChatRequestSerializer(serializers.Serializer[Any]):
         return message
 
 
+class CitationSerializer(serializers.Serializer[Any]):
+    """n: as [n] in the answer. title and text: a stranger's words, never shown to the model."""
+
+    n = serializers.IntegerField()
+    source = serializers.CharField()  # type: ignore[assignment]  # no field of a field: the metaclass takes it away
+    as_of = serializers.CharField(allow_blank=True)
+    about = serializers.CharField(allow_blank=True)
+    title = serializers.CharField(allow_blank=True)
+    url = serializers.CharField(allow_blank=True)
+    text = serializers.CharField(allow_blank=True)
+
+
 class AnswerSerializer(serializers.Serializer[Any]):
     """approval_details: of the first order that waits; approved: null until a person has decided."""
 
@@ -42,6 +54,8 @@ class AnswerSerializer(serializers.Serializer[Any]):
     approved = serializers.BooleanField(allow_null=True)
     orders = OrderCardSerializer(many=True)
     model = serializers.CharField()
+    citations = CitationSerializer(many=True)
+    unsupported = serializers.ListField(child=serializers.CharField())
     request_id = serializers.CharField()
 
 
@@ -100,6 +114,8 @@ def rendered(answer: Answer, request_id: str) -> dict[str, Any]:
         "approved": None,
         "orders": answer.orders,
         "model": answer.model,
+        "citations": answer.citations,
+        "unsupported": answer.unsupported,
         "request_id": request_id,
     }
     plain: dict[str, Any] = json.loads(json.dumps(AnswerSerializer(body).data, cls=JSONEncoder))

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from agents import guard
+from agents.evidence import Citation
 from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
 from compliance import audit
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 LOGGED_CHARACTERS = 50
 MOST_ATTEMPTS = 2
 """How many workers may die on a queued turn."""
+MOST_NAMED = 20
+"""Numbers without a source that an answer names."""
 CLOSING_S = 1
 """Of a turn's seconds, those that are kept for storing the answer."""
 TOLD = {
@@ -61,13 +64,16 @@ class ThreadBusy(Refused):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One turn's end. orders: those proposed in this turn, denied ones too."""
+    """One turn's end. orders: those proposed in this turn, denied ones too. unsupported: numbers of the answer that no
+    source of it gave."""
 
     response: str
     thread_id: uuid.UUID
     at: datetime
     orders: Sequence[Order]
     model: str
+    citations: Sequence[Citation]
+    unsupported: Sequence[str]
 
 
 @log_execution_time
@@ -139,7 +145,15 @@ def _finish(turn: Turn, text: str) -> Answer:
     now = timezone.now()
     _close(turn, screened=screened, at=now)
     orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
-    return Answer(response=screened.text, thread_id=turn.thread_id, at=now, orders=list(orders), model=turn.model)
+    return Answer(
+        response=screened.text,
+        thread_id=turn.thread_id,
+        at=now,
+        orders=list(orders),
+        model=turn.model,
+        citations=turn.evidence.citations,
+        unsupported=turn.unsupported,
+    )
 
 
 def delete_thread(thread_id: uuid.UUID, *, by: User, at: datetime) -> None:
@@ -252,13 +266,22 @@ def _run(turn: Turn) -> str:
 
     try:
         answer = graph.answer(turn) if turn.tell is silent else graph.answer_aloud(turn)
-        return limits.shorten_answer(answer) or "I have no answer to that."
+        return _checked(limits.shorten_answer(answer), turn) or "I have no answer to that."
     except Stopped as stop:
         return f"{stop}{_proposed(turn)}"
     except ModelUnavailable as error:
         if proposed := _proposed(turn):
             return f"{error.message}{proposed}"
         raise
+
+
+def _checked(answer: str, turn: Turn) -> str:
+    """The answer, with a word on numbers that none of its sources gave."""
+    turn.unsupported.extend(turn.evidence.unsupported(answer, known=f"{turn.words}\n{turn.facts}"))
+    if not turn.unsupported:
+        return answer
+    named = "; ".join(turn.unsupported[:MOST_NAMED])
+    return f"{answer}\n\nNo source of this answer gave these numbers, so do not rely on them: {named}."
 
 
 def _proposed(turn: Turn) -> str:

@@ -14,9 +14,11 @@ from django.utils import timezone
 from langchain.tools import ToolRuntime
 from pydantic import BeforeValidator
 
-from agents import grounding
+from agents import extraction, grounding, sources
+from agents.indicators import MOST_BARS, PERIODS, indicators
+from agents.sources.base import Source
 from agents.turn import Turn
-from nextrade.errors import Invalid, Missing, Unavailable
+from nextrade.errors import Invalid, Missing
 from orders import codes, instruments, queries, quotes, services
 from orders.models import OPEN, Account, Execution, Order
 from orders.payload import plain
@@ -27,10 +29,8 @@ Text = Annotated[str, BeforeValidator(str)]
 """A string even where a model sends a number."""
 MAX_ROWS = 50
 MAX_DAYS = 365
-
-
-class NotConfigured(Unavailable):
-    code = "not_configured"
+MAX_QUERY = 200
+BOOKS = "books"
 
 
 def lookup_symbol(company: str) -> str:
@@ -57,15 +57,21 @@ def get_quote(symbol: str) -> str:
 
 
 def get_price_history(symbol: str, days: int = 30) -> str:
-    """Closing prices of the last trading days (1 to 365), oldest first, with change, high and low."""
+    """Closing prices of the last trading days (1 to 365), oldest first, with change, high, low, and indicators: moving
+    averages (SMA, EMA), RSI, MACD, volatility and draw-down."""
     instrument = _instrument(symbol)
     provider = quotes.provider()
-    bars = provider.history(instrument.symbol, days=max(2, min(days, MAX_DAYS)), at=timezone.now())
+    wanted = max(2, min(days, MAX_DAYS))
+    all_bars = provider.history(instrument.symbol, days=max(wanted, MOST_BARS), at=timezone.now())
+    bars = all_bars[-wanted:]
     closes = [bar.close_usd for bar in bars]
+    settled = indicators([bar.close_usd for bar in all_bars[-MOST_BARS:]])
+    settled["drawdown_pct"] = indicators(closes)["drawdown_pct"]
     return _json(
         {
             "symbol": instrument.symbol,
             "name": instrument.name,
+            "days": days,
             "from": bars[0].day,
             "to": bars[-1].day,
             "first_usd": plain(closes[0]),
@@ -73,6 +79,8 @@ def get_price_history(symbol: str, days: int = 30) -> str:
             "change_pct": plain(((closes[-1] / closes[0] - 1) * 100).quantize(Decimal("0.01"))),
             "high_usd": plain(max(closes)),
             "low_usd": plain(min(closes)),
+            "indicators": settled,
+            "indicator_days": PERIODS,
             "closes_usd": [plain(close) for close in closes[-10:]],
             "as_of": bars[-1].day,
             "source": provider.name,
@@ -87,14 +95,15 @@ def get_company_profile(symbol: str) -> str:
     return _json({**facts, "currency": instrument.currency, "source": "instrument reference"})
 
 
-def search_news(query: str) -> str:
-    """Search recent news. Says so when no news provider is set up."""
-    raise NotConfigured("no news provider is set up here")
+def search_news(query: str, runtime: Runtime) -> str:
+    """Search recent news. Gives each article's number for a citation ([1]), sentiment, tickers and figures; the person
+    sees title and link beside the answer."""
+    return _search(sources.news(), query, runtime.context)
 
 
-def search_web(query: str) -> str:
-    """Search the web. Says so when no search provider is set up."""
-    raise NotConfigured("no web search is set up here")
+def search_web(query: str, runtime: Runtime) -> str:
+    """Search the web. Gives the same of each page as search_news does of an article."""
+    return _search(sources.web(), query, runtime.context)
 
 
 def get_portfolio(runtime: Runtime) -> str:
@@ -107,7 +116,10 @@ def get_portfolio(runtime: Runtime) -> str:
             "reserved_usd": books.reserved_usd,
             "free_usd": books.cash_usd - books.reserved_usd,
             "equity_usd": books.equity_usd,
+            "pnl_usd": sum((_pnl(holding) for holding in books.holdings), Decimal(0)),
             "positions": [_holding(holding) for holding in books.holdings],
+            "source": BOOKS,
+            "as_of": timezone.now(),
         }
     )
 
@@ -115,7 +127,8 @@ def get_portfolio(runtime: Runtime) -> str:
 def get_positions(runtime: Runtime) -> str:
     """The person's positions alone, from the books."""
     books = queries.portfolio(_account(runtime), at=timezone.now())
-    return _json({"positions": [_holding(holding) for holding in books.holdings]})
+    rows = [_holding(holding) for holding in books.holdings]
+    return _json({"positions": rows, "source": BOOKS, "as_of": timezone.now()})
 
 
 def propose_order(
@@ -150,7 +163,7 @@ def propose_order(
             limit_price=limit_price,
             stop_price=stop_price,
             time_in_force=time_in_force,
-            is_tainted=not is_grounded,
+            is_tainted=not is_grounded or turn.evidence.has_outside,
             rationale=rationale,
             words=turn.words,
             model=turn.model,
@@ -181,7 +194,8 @@ def list_orders(runtime: Runtime, status: str = "", symbol: str = "", limit: int
         orders = orders.filter(status__in=OPEN if status == "open" else [status])
     if symbol:
         orders = orders.filter(symbol=_instrument(symbol).symbol)
-    return _json({"orders": [_order(order) for order in orders[: max(1, min(limit, MAX_ROWS))]]})
+    rows = [_order(order) for order in orders[: max(1, min(limit, MAX_ROWS))]]
+    return _json({"orders": rows, "source": BOOKS, "as_of": timezone.now()})
 
 
 def get_order(order_id: str, runtime: Runtime) -> str:
@@ -190,7 +204,8 @@ def get_order(order_id: str, runtime: Runtime) -> str:
         order = Order.objects.get(pk=UUID(order_id), maker=runtime.context.owner)
     except (ValueError, Order.DoesNotExist) as error:
         raise Missing("there is no such order", code="order_not_found") from error
-    return _json({**_order(order), "executions": [_execution(fill) for fill in order.executions.order_by("id")]})
+    fills = [_execution(fill) for fill in order.executions.order_by("id")]
+    return _json({**_order(order), "executions": fills, "source": BOOKS, "as_of": timezone.now()})
 
 
 def list_executions(runtime: Runtime, symbol: str = "", limit: int = 10) -> str:
@@ -198,7 +213,25 @@ def list_executions(runtime: Runtime, symbol: str = "", limit: int = 10) -> str:
     fills = Execution.objects.filter(account__owner=runtime.context.owner).order_by("-executed_at")
     if symbol:
         fills = fills.filter(symbol=_instrument(symbol).symbol)
-    return _json({"executions": [_execution(fill) for fill in fills[: max(1, min(limit, MAX_ROWS))]]})
+    rows = [_execution(fill) for fill in fills[: max(1, min(limit, MAX_ROWS))]]
+    return _json({"executions": rows, "source": BOOKS, "as_of": timezone.now()})
+
+
+def _search(source: Source, query: str, turn: Turn) -> str:
+    """What the quarantine lets through of a source's articles."""
+    found = []
+    for article in source.search(" ".join(query.split())[:MAX_QUERY]):
+        extract = extraction.extract(article)
+        found.append(
+            {
+                "n": turn.evidence.cite(article, source=source.name, about=query),
+                "published": article.published_at,
+                "sentiment": extract.sentiment,
+                "tickers": extract.tickers,
+                "figures": extract.numbers,
+            }
+        )
+    return _json({"source": source.name, "as_of": timezone.now(), "articles": found})
 
 
 def _key(turn: Turn, tool_call_id: str | None, arguments: str) -> str:
@@ -246,6 +279,11 @@ def _why(check: dict[str, Any]) -> str:
     return f"{meaning} (allowed: {check['limit']}; this: {check['actual']})"
 
 
+def _pnl(holding: queries.Holding) -> Decimal:
+    """Realized, and unrealized where there is a price."""
+    return holding.realized_pnl_usd + (holding.unrealized_pnl_usd or 0)
+
+
 def _holding(holding: queries.Holding) -> dict[str, Any]:
     quote = holding.quote
     return {
@@ -256,6 +294,7 @@ def _holding(holding: queries.Holding) -> dict[str, Any]:
         "market_value_usd": holding.market_value_usd,
         "unrealized_pnl_usd": holding.unrealized_pnl_usd,
         "realized_pnl_usd": holding.realized_pnl_usd,
+        "pnl_usd": _pnl(holding),
         "as_of": quote and quote.as_of,
         "source": quote and quote.source,
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from agents.evidence import Evidence
 from nextrade.errors import Invalid, Unavailable
 
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -51,8 +52,8 @@ class Call:
 class Turn:
     """owner: the authenticated person. words: their message. facts: what the books say of this thread's orders.
 
-    models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. calls, and
-    steps (counts by kind, for the limits): filled while the turn runs.
+    models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. calls,
+    steps (counts by kind, for the limits) evidence and unsupported: filled while the turn runs.
     """
 
     owner: User
@@ -65,6 +66,8 @@ class Turn:
     tell: Tell = silent
     calls: list[Call] = field(default_factory=list)
     steps: Counter[str] = field(default_factory=Counter)
+    evidence: Evidence = field(default_factory=Evidence)
+    unsupported: list[str] = field(default_factory=list)
 
     @property
     def model(self) -> str:

@@ -230,6 +230,11 @@ MODEL_SIMPLE = env("NEXTRADE_MODEL_SIMPLE", default="")
 MODEL_FALLBACK = env("NEXTRADE_MODEL_FALLBACK", default="")
 AZURE_API_VERSION = env("OPENAI_API_VERSION", default="")
 LLM_TIMEOUT_S = env.int("NEXTRADE_LLM_TIMEOUT_S", default=20)
+TAVILY_API_KEY = env("TAVILY_API_KEY", default="")
+TAVILY_URL = env("TAVILY_URL", default="https://api.tavily.com")
+WIKIPEDIA_URL = env("WIKIPEDIA_URL", default="https://en.wikipedia.org")
+NEWS = env("NEXTRADE_NEWS", default="tavily" if TAVILY_API_KEY else "none")
+WEB = env("NEXTRADE_WEB", default="tavily" if TAVILY_API_KEY else "none")
 TURN_DEADLINE_S = env.int("NEXTRADE_TURN_DEADLINE_S", default=30)
 
 # --- logs

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from agents.sources import NEWS, WEB
 from orders.brokers import BROKERS
 from orders.quotes import PROVIDERS
 
@@ -23,7 +24,16 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
     if settings.COMPLIANCE_YEARS < 3:
         problems.append(Error("NEXTRADE_COMPLIANCE_YEARS must be 3 or more", id="nextrade.E010"))
-    return [*problems, *_alpaca_fits()]
+    return [*problems, *_alpaca_fits(), *_sources_fit()]
+
+
+def _sources_fit() -> Iterator[CheckMessage]:
+    if settings.NEWS not in ("none", *NEWS):
+        yield Error(f"NEXTRADE_NEWS must be none or one of {', '.join(NEWS)}", id="nextrade.E011")
+    if settings.WEB not in ("none", *WEB):
+        yield Error(f"NEXTRADE_WEB must be none or one of {', '.join(WEB)}", id="nextrade.E012")
+    if "tavily" in (settings.NEWS, settings.WEB) and not settings.TAVILY_API_KEY:
+        yield Error("Tavily needs TAVILY_API_KEY", id="nextrade.E013")
 
 
 def _alpaca_fits() -> Iterator[CheckMessage]:

@@ -75,6 +75,13 @@ def _price(number: Any) -> Decimal:
 
 
 @contextmanager
+def asking() -> Iterator[tuple[Any, Any]]:
+    """yfinance and a session for it; all pages asked for inside share one deadline."""
+    with _bounded():
+        yield _yfinance(), _session()
+
+
+@contextmanager
 def _bounded() -> Iterator[None]:
     """All pages that this thread asks for within share one deadline."""
     _call.end = time.monotonic() + DEADLINE_S
