@@ -1,10 +1,8 @@
 """What every REST view shares: who is asking, how often they may, how lists are paged, how an error looks."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import connection
 from django.http import Http404
 from knox.auth import TokenAuthentication
 from rest_framework import exceptions, throttling
@@ -13,7 +11,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from nextrade import errors
+from nextrade import counting, errors
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by way of the settings
     from rest_framework.views import APIView
@@ -26,13 +24,6 @@ STATUS_OF: tuple[tuple[type[errors.NexTradeError], int], ...] = (
     (errors.Unavailable, 503),
 )
 WRONG_CREDENTIALS = "wrong_credentials"
-COUNT = """
-INSERT INTO ops_ratewindow (key, started_s, count) VALUES (%s, %s, 1)
-ON CONFLICT (key) DO UPDATE SET
-  count = CASE WHEN ops_ratewindow.started_s <= %s THEN 1 ELSE ops_ratewindow.count + 1 END,
-  started_s = CASE WHEN ops_ratewindow.started_s <= %s THEN excluded.started_s ELSE ops_ratewindow.started_s END
-RETURNING count, started_s
-"""
 
 
 class BearerAuthentication(TokenAuthentication):
@@ -67,7 +58,7 @@ class RateLimit(throttling.SimpleRateThrottle):
         assert limit is not None
         assert period_s is not None
         who = f"user:{request.user.pk}" if request.user else self.get_ident(request)
-        count, left_s = _count(f"{scope}:{who}", period_s)
+        count, left_s = counting.count(f"{scope}:{who}", period_s)
         self.wait_s = left_s
         request.META["nextrade.rate_limit"] = {
             "RateLimit-Limit": str(limit),
@@ -129,12 +120,3 @@ def _describe(error: Exception) -> tuple[int, str, str, Any] | None:
         case exceptions.APIException():
             return error.status_code, error.default_code, str(error.detail), None
     return None
-
-
-def _count(key: str, period_s: int) -> tuple[int, float]:
-    """Count one request: how many in this window, and the seconds that are left of it."""
-    now = time.time()
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, [key, now, now - period_s, now - period_s])
-        count, started_s = cursor.fetchone()
-    return count, max(0.0, started_s + period_s - now)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, inline_serializer
 from knox.models import get_token_model
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from compliance import audit
 from compliance.api import PersonRequest
 from compliance.audit import Action
 from compliance.models import Outcome
+from nextrade import lockout
 from nextrade.api import WRONG_CREDENTIALS
 
 
@@ -44,6 +45,8 @@ class ObtainToken(APIView):
         given.is_valid(raise_exception=True)
         user = authenticate(request, **given.validated_data)
         if user is None:
+            if wait_s := lockout.left_s(given.validated_data["username"]):
+                raise Throttled(wait_s, "too many wrong passwords for this name: wait a quarter of an hour")
             raise AuthenticationFailed("wrong user name or password", code=WRONG_CREDENTIALS)
         with transaction.atomic():
             row, token = get_token_model().objects.create(user=user)

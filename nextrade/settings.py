@@ -12,6 +12,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from nextrade.headers import POLICY
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
@@ -24,17 +26,22 @@ Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 # --- identity of this installation
+WELL_KNOWN_KEYS = ("django-insecure", "debug-only", "changeme", "change-me", "insecure", "your-secret")
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="")
 _demo_key = DATA_DIR / "demo_secret_key"
 DEMO = not SECRET_KEY and _demo_key.exists()
 if DEMO:
     SECRET_KEY = _demo_key.read_text().strip()
+elif SECRET_KEY.startswith(WELL_KNOWN_KEYS) and not DEBUG:
+    raise ImproperlyConfigured("SECRET_KEY is one that everybody knows: make one, of 50 random characters")
 elif not SECRET_KEY and DEBUG:
     SECRET_KEY = "debug-only"
 elif not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is not set: set it, or run `make install` for the demo's own key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+if not (DEBUG or DEMO) and "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS may not be * in production: name the hosts")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SITE_NAME = "NexTrade"
 
@@ -81,6 +88,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_q",
     "health_check",
+    "csp",
     "django_prometheus",
     "compliance",
     "orders",
@@ -90,6 +98,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "nextrade.middleware.request_id",
+    "nextrade.headers.security_headers",
+    "nextrade.headers.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -133,15 +143,14 @@ USE_TZ = True
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+_rules = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"{_rules}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_rules}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_rules}.CommonPasswordValidator"},
+    {"NAME": f"{_rules}.NumericPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["nextrade.lockout.PasswordBackend"]
 
 # --- the web's own protections
 SESSION_COOKIE_HTTPONLY = True
@@ -149,8 +158,12 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": POLICY}
+TRUSTED_PROXIES = env.int("NEXTRADE_TRUSTED_PROXIES", default=0)
 if not (DEBUG or DEMO):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     SECURE_REDIRECT_EXEMPT = [r"^health", r"^ht/", r"^metrics$"]
     SECURE_HSTS_SECONDS = 31_536_000
@@ -163,13 +176,14 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["nextrade.api.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["nextrade.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "nextrade.api.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["nextrade.api.RateLimit"],
     "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": "20/min"},
     "EXCEPTION_HANDLER": "nextrade.api.error_response",
     "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": TRUSTED_PROXIES,
 }
 REST_KNOX = {
     "TOKEN_TTL": timedelta(hours=12),
@@ -188,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["nextrade.schema.only_versioned"],
     "ENUM_NAME_OVERRIDES": {"OrderStatus": "orders.models.Status"},
 }
 

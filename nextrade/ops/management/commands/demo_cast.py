@@ -14,6 +14,7 @@ from knox.models import get_token_model
 
 from compliance import audit
 from compliance.audit import Action
+from nextrade import lockout
 from orders import services
 
 CAST = (
@@ -51,6 +52,7 @@ class Command(BaseCommand):
 def _member(username: str, group: str, is_staff: bool) -> dict[str, Any]:
     password = secrets.token_urlsafe(12)
     at = timezone.now()
+    lockout.unlock(username)
     with transaction.atomic():
         user, _ = User.objects.get_or_create(username=username, defaults={"email": f"{username}@nextrade.example"})
         user.is_staff, user.is_superuser, user.is_active = is_staff, username == SUPERUSER, True
