@@ -196,7 +196,7 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
         actor = audit.person(by)
         logged = guard.redact(message[:LOGGED_CHARACTERS])
         where = thread.pk if thread_id or verdict.valid else None
-        audit.record(Action.CHAT_REQUEST, actor=actor, at=at, thread_id=where, details={"message": logged})
+        audit.record(Action.CHAT_REQUEST, actor=actor, at=at, thread_id=where, personal={"message": logged})
         outcome = Outcome.SUCCESS if verdict.valid else Outcome.REFUSED
         audit.record(
             Action.INPUT, actor=actor, at=at, thread_id=where, outcome=outcome, details={"length": verdict.length}

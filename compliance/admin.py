@@ -25,7 +25,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from compliance import audit, export, projection, proofs, review
+from compliance import audit, export, privacy, projection, proofs, review
 from compliance.audit import Action
 from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol
 from nextrade.errors import NexTradeError
@@ -211,12 +211,12 @@ class ComplianceEventAdmin(ReadOnly):
     @display(description="details")  # type: ignore[untyped-decorator]
     def summary(self, event: ComplianceEvent) -> str:
         """The first facts, enough to know an event by."""
-        text = projection.escape("; ".join(_facts(event.details)))
+        text = projection.escape("; ".join(_facts(privacy.told(event))))
         return format_html('<span class="nx-summary" x-ignore>{}</span>', text if len(text) < 100 else f"{text[:98]}…")
 
     @display(description="details")  # type: ignore[untyped-decorator]
     def facts(self, event: ComplianceEvent) -> str:
-        text = json.dumps(event.details, indent=2, ensure_ascii=False, default=str)
+        text = json.dumps(privacy.told(event), indent=2, ensure_ascii=False, default=str)
         return format_html('<pre class="nx-pre" x-ignore>{}</pre>', legible(text))
 
     @display(description="bytes")  # type: ignore[untyped-decorator]

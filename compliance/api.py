@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from compliance import merkle, proofs
+from compliance import merkle, privacy, proofs
 from compliance.models import ComplianceEvent, EventType
 
 
@@ -39,6 +39,7 @@ class EventListSerializer(serializers.ListSerializer[ComplianceEvent]):
 
 class EventSerializer(serializers.ModelSerializer[ComplianceEvent]):
     state = serializers.ChoiceField(choices=["appended", "sealed", "anchored"], read_only=True, default="appended")
+    details = serializers.SerializerMethodField()
 
     class Meta:
         list_serializer_class = EventListSerializer
@@ -60,6 +61,9 @@ class EventSerializer(serializers.ModelSerializer[ComplianceEvent]):
             "details",
             "state",
         )
+
+    def get_details(self, event: ComplianceEvent) -> dict[str, Any]:
+        return privacy.told(event)
 
 
 class FilterSerializer(serializers.Serializer[Any]):

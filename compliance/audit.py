@@ -16,7 +16,7 @@ import rfc8785
 import structlog
 from django.db import models, transaction
 
-from compliance import mac, projection
+from compliance import mac, privacy, projection
 from compliance.models import ComplianceEvent, EventType, Outcome, RetentionClass, Severity
 from nextrade.errors import Missing, NexTradeError
 
@@ -186,6 +186,7 @@ def record(
     actor: str,
     at: datetime,
     details: Mapping[str, Any] | None = None,
+    personal: Mapping[str, Any] | None = None,
     on_behalf_of: str = "",
     order_id: uuid.UUID | None = None,
     thread_id: uuid.UUID | None = None,
@@ -194,6 +195,7 @@ def record(
     """Append one event in the transaction of the change, and its line to compliance.log once that is committed.
 
     details: JSON-ready facts, money and quantities as strings (RFC 8785 would round a float its own way).
+    personal: facts that tell of a person, such as their words: encrypted, and unreadable once the person is erased.
     Raises ValueError for an action outside `Action`, TransactionManagementError outside a transaction.
     """
     action = Action(action)
@@ -215,6 +217,9 @@ def record(
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
         details=dict(details or {}),
     )
+    if personal:
+        event.schema_v = 2
+        privacy.seal(event, personal)
     event.canonical = rfc8785.dumps(event.facts())
     event.writer_mac, event.mac_key_id = mac.sign(event.canonical, at=at)
     event.save(force_insert=True)

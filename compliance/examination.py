@@ -1,5 +1,6 @@
 """Events looked at one by one: the hashed bytes against the leaf, the HMAC, and every column that people read."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def unsealed(above: int, terms: Terms) -> tuple[int, list[Fault]]:
 
 def _wrong(row: Sequence[Any], terms: Terms) -> Iterator[str]:
     """What is wrong with an event by itself: its HMAC, and each column that is not what its bytes say."""
-    event_id, canonical, writer_mac, key_id, *columns = row
+    event_id, canonical, writer_mac, key_id, pii_ct, pii_key_id, *columns = row
     canonical = bytes(canonical)
     if writer_mac is None:
         if not 0 < event_id < terms.first_signed:
@@ -95,6 +96,8 @@ def _wrong(row: Sequence[Any], terms: Terms) -> Iterator[str]:
         yield "its HMAC is not a writer's"
     try:
         facts = _facts(columns)
+        if pii_ct is not None or pii_key_id:
+            facts |= {"pii_key_id": pii_key_id, "pii_sha256": hashlib.sha256(bytes(pii_ct or b"")).hexdigest()}
     except ValueError:
         yield "its details are not JSON"
         return
@@ -143,7 +146,8 @@ def _columns() -> str:
         ids = [f"replace(e.{name}::text, '-', '')" for name in IDS]
         rest = ["to_char(e.ts_utc AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')", "e.schema_v", "e.details::text"]
     texts = [f"e.{name}" for name in TEXTS]
-    return ", ".join(["e.id", "e.canonical", "e.writer_mac", "e.mac_key_id", *texts, *ids, *rest])
+    sealed = ["e.canonical", "e.writer_mac", "e.mac_key_id", "e.pii_ct", "e.pii_key_id"]
+    return ", ".join(["e.id", *sealed, *texts, *ids, *rest])
 
 
 def _moment(stored: str) -> str:

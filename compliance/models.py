@@ -1,5 +1,6 @@
 import uuid
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.db import models
@@ -60,7 +61,7 @@ class ComplianceEvent(models.Model):
     canonical: the RFC 8785 bytes of the facts; every other column but id repeats a part of them, for search and
     display. actor_pid, on_behalf_of, subject_pid: pseudonymous ids ("user:7", "agent:portfolio", "system:executor").
     writer_mac: HMAC of canonical by the writers' key of mac_key_id, which guards what is not sealed yet.
-    pii_ct, pii_key_id stay empty until events are encrypted.
+    pii_ct, pii_key_id: personal facts, encrypted, and by whose key (compliance.privacy); their hash is in canonical.
     """
 
     event_uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -101,6 +102,7 @@ class ComplianceEvent(models.Model):
     def facts(self) -> dict[str, Any]:
         """What `canonical` holds, from the columns: two must agree for an event to be believed."""
         return {
+            **self._personal(),
             "event_uuid": str(self.event_uuid),
             "ts_utc": timestamp(self.ts_utc),
             "retention_class": str(self.retention_class),
@@ -117,6 +119,11 @@ class ComplianceEvent(models.Model):
             "details": self.details,
             "schema_v": self.schema_v,
         }
+
+    def _personal(self) -> dict[str, str]:
+        if self.pii_ct is None:
+            return {}
+        return {"pii_key_id": self.pii_key_id, "pii_sha256": sha256(bytes(self.pii_ct)).hexdigest()}
 
 
 class RestrictedSymbol(models.Model):

@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
+from compliance import privacy
 from compliance.models import ComplianceEvent, EventType, Outcome
 
 NAME_S = 60
@@ -35,7 +36,7 @@ def line(event: ComplianceEvent) -> str:
 
 def _fields(event: ComplianceEvent) -> list[str]:
     user = f"User: {escape(name(event.subject_pid or event.actor_pid))}"
-    details = f"Details: {escape(repr(_plain(event.details)))}"
+    details = f"Details: {escape(repr(_plain(privacy.told(event))))}"
     if event.type == EventType.VALIDATION:
         return [f"Type: {event.action}", f"Valid: {event.outcome == Outcome.SUCCESS}", user, details]
     if event.type == EventType.SAFETY_VIOLATION:

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from unfold.decorators import display
 
-from compliance import projection, review
+from compliance import privacy, projection, review
 from compliance.admin import ReadOnly, legible
 from compliance.models import ComplianceEvent, LegalHold, ReviewItem
 from nextrade.errors import NexTradeError
@@ -145,7 +145,7 @@ class ReviewItemAdmin(ReadOnly):
             "event": event,
             "actor": projection.name(event.actor_pid),
             "whose": projection.name(item.whose),
-            "facts": legible(json.dumps(event.details, indent=2, ensure_ascii=False)),
+            "facts": legible(json.dumps(privacy.told(event), indent=2, ensure_ascii=False)),
             "notes": item.notes.select_related("author").order_by("id"),
             "reviewers": reviewers.filter(is_active=True).order_by("username"),
             "conclusions": ReviewItem.Conclusion.choices,

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from compliance import retention, review, verify
+from compliance import erasure, retention, review, verify
 from compliance.alerts import raise_alert
 from compliance.secrets import KeyProblem
 
@@ -29,6 +29,7 @@ def apply_retention() -> None:
     now = timezone.now()
     waiting = [each for each in retention.due(at=now) if not each.held_by]
     try:
+        erasure.finish(at=now)
         retention.apply(at=now)
     except (KeyProblem, DatabaseError) as problem:
         if waiting:

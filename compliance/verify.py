@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.db import connection, connections, transaction
 from django.db.models import Max, Min, Model
 
-from compliance import anchors, audit, mac, merkle, notes, seal, sealer, secrets, triggers, trust
+from compliance import anchors, audit, mac, merkle, notes, seal, sealer, secrets, subjects, triggers, trust
 from compliance.alerts import raise_alert
 from compliance.anchors import SinkProblem
 from compliance.audit import Action
@@ -41,6 +41,7 @@ class Report:
     anchors: int = 0
     unsealed: int = 0
     purged: int = 0
+    shredded: int = 0
     skipped_ids: int = 0
     are_macs_checked: bool = True
     faults: list[Fault] = field(default_factory=list)
@@ -78,6 +79,7 @@ def verify(*, since: datetime | None = None, processes: int | None = None) -> Re
     _confirmations(ring, found, report)
     _receipts(ring, report)
     _skipped(report)
+    report.shredded = _shredded()
     return report
 
 
@@ -377,6 +379,12 @@ def _skipped(report: Report) -> None:
     report.skipped_ids = span["last"] - span["first"] + 1 - ComplianceEvent.objects.count() - gone.count()
     if report.skipped_ids and connection.vendor == "sqlite":
         report.add("events", f"{report.skipped_ids} ids are skipped: events were deleted before they were sealed")
+
+
+def _shredded() -> int:
+    """Events whose personal facts nobody can read any more."""
+    gone = [f"{pid}/{retention_class}" for pid, retention_class in subjects.destroyed()]
+    return ComplianceEvent.objects.filter(pii_key_id__in=gone).count() if gone else 0
 
 
 def _title(note: str) -> str:

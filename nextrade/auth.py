@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.dispatch import receiver
@@ -83,8 +84,16 @@ def note_logout(user: Any, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def note_failure(credentials: dict[str, Any], **_: Any) -> None:
-    details = {"username": str(credentials.get("username", ""))[:150]}
+    """Whose name was given is personal, and so is what somebody typed there who has no name here."""
+    username = str(credentials.get("username", ""))[:150]
+    user = User.objects.filter(username=username).first()
+    about = audit.person(user) if user else ""
     with transaction.atomic():
         audit.record(
-            Action.LOGIN_FAILED, actor="anonymous", at=timezone.now(), outcome=Outcome.REFUSED, details=details
+            Action.LOGIN_FAILED,
+            actor="anonymous",
+            on_behalf_of=about,
+            at=timezone.now(),
+            outcome=Outcome.REFUSED,
+            personal={"username": username},
         )

@@ -47,6 +47,21 @@ SITE_NAME = "NexTrade"
 
 # --- databases and cache
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'nextrade.sqlite3'}")}
+SUBJECTS_DATABASE = {  # the keys of personal data, apart from what they open
+    **dict.fromkeys(("USER", "PASSWORD", "HOST", "PORT"), ""),
+    "ATOMIC_REQUESTS": False,
+    "AUTOCOMMIT": True,
+    "CONN_MAX_AGE": 0,
+    "CONN_HEALTH_CHECKS": False,
+    "TIME_ZONE": None,
+    "OPTIONS": {},
+    **env.db_url("NEXTRADE_SUBJECTS_URL", default=f"sqlite:///{DATA_DIR / 'subjects.sqlite3'}"),
+}
+if "sqlite" in SUBJECTS_DATABASE["ENGINE"]:
+    SUBJECTS_DATABASE["OPTIONS"] = {
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
+    }
 _database = DATABASES["default"]
 SQLITE = "sqlite" in _database["ENGINE"]
 if SQLITE:

@@ -6,6 +6,8 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
-        from orders import triggers
+        from compliance import erasure
+        from orders import privacy, triggers
 
+        erasure.contributor(privacy.CONTRIBUTOR)
         post_migrate.connect(triggers.reinstall, sender=self)

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 
-from compliance import audit, proofs
+from compliance import audit, proofs, subjects
 from compliance.admin import legible, people
 from orders import codes, instruments, queries
 from orders.models import Conflict, Delegation, Order, OrderType, Side, Status, TimeInForce
@@ -132,7 +132,7 @@ def page(order: Order, *, viewer: User, at: datetime) -> dict[str, Any]:
     found = queries.review(order, checker_id=viewer.pk, at=at)
     is_waiting = order.status == Status.PENDING_APPROVAL
     instrument = instruments.find(order.symbol)
-    words = legible(order.user_words)
+    words = _words(order, viewer)
     denials = [_row("now", check.as_json()) for check in found.denials] if is_waiting else []
     return {
         "title": f"Review {order.side} {plain(order.quantity)} {order.symbol}",
@@ -153,7 +153,7 @@ def page(order: Order, *, viewer: User, at: datetime) -> dict[str, Any]:
         "words": words,
         "words_size": _size(words),
         "not_said": not_said(order) if order.is_tainted else [],
-        "rationale": legible(order.rationale),
+        "rationale": legible(order.rationale) if words == legible(order.user_words) else "",
         "effects": _effects(order, found),
         "differences": _differences(order, found),
         "drift": "" if found.drift_pct is None else f"{found.drift_pct:+.2f} %",
@@ -174,6 +174,14 @@ def page(order: Order, *, viewer: User, at: datetime) -> dict[str, Any]:
         "cancelling": _cancelling(order),
         "history": _history(order),
     }
+
+
+def _words(order: Order, viewer: User) -> str:
+    """Of a person who was erased, compliance alone reads what the law wants kept."""
+    until = subjects.restricted_until(audit.person(order.maker))
+    if until and not viewer.has_perm("compliance.view_complianceevent"):
+        return f"[restricted: this person was erased; kept for the books until {until[:10]}]"
+    return legible(order.user_words)
 
 
 def _receipts(order: Order) -> list[tuple[str, str]]:

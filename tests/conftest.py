@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.test import TransactionTestCase
 
 from agents import memory
-from compliance import projection, triggers
+from compliance import projection, subjects, triggers
 from orders import services
 from orders.models import Account, Limits, Order
 
@@ -78,9 +79,11 @@ def account(ann: User) -> Account:
 
 
 @pytest.fixture(autouse=True)
-def names_are_fresh() -> None:
+def people_are_fresh() -> None:
     """Two tests may give one key to two people."""
     projection.username.cache_clear()
+    Path(settings.SUBJECTS_DATABASE["NAME"]).unlink(missing_ok=True)
+    subjects.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from knox.models import get_token_model
 
 from agents.models import Message, ModelCall, Thread
 from agents.services import tell
+from compliance import privacy
 from compliance.models import ComplianceEvent
 from orders import execution, services
 from orders.models import Order, Outbox, Status
@@ -194,13 +195,13 @@ def test_what_was_said_is_kept_with_its_model_calls_and_events(say: Post) -> Non
         ("supervisor", "ok"),
     ]
     logged = ComplianceEvent.objects.get(action="chat_request")
-    assert logged.details == {"message": "AAPL?"}
+    assert (logged.details, privacy.told(logged)) == ({}, {"message": "AAPL?"})
     assert ComplianceEvent.objects.get(action="input").details == {"length": 5}
 
 
 def test_the_trail_keeps_fifty_characters_and_no_card_number(say: Post) -> None:
     say("my card is 4111 1111 1111 1111, " + "what is the price of Apple? " * 5)
-    message = ComplianceEvent.objects.get(action="chat_request").details["message"]
+    message = privacy.told(ComplianceEvent.objects.get(action="chat_request"))["message"]
     assert "4111" not in message
     assert len(message) < 80
 
