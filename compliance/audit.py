@@ -48,6 +48,9 @@ class Action(models.TextChoices):
     LOGIN = "login"
     LOGIN_FAILED = "login_failed"
     LOGOUT = "logout"
+    SECOND_FACTOR = "second_factor"
+    SECOND_FACTOR_RESET = "second_factor_reset"
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105
     DEMO_CAST = "demo_cast"
     ACCOUNT_OPENED = "account_opened"
     LIMITS_SET = "limits_set"
@@ -119,6 +122,9 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.LOGIN: EventType.ACCESS,
         Action.LOGIN_FAILED: EventType.ACCESS,
         Action.LOGOUT: EventType.ACCESS,
+        Action.SECOND_FACTOR: EventType.ACCESS,
+        Action.SECOND_FACTOR_RESET: EventType.ACCESS,
+        Action.TOKEN_REVOKED: EventType.ACCESS,
         Action.DEMO_CAST: EventType.ACCESS,
         Action.ACCOUNT_OPENED: EventType.SYSTEM,
         Action.LIMITS_SET: EventType.SYSTEM,

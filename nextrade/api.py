@@ -11,7 +11,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from nextrade import counting, errors
+from nextrade import counting, errors, scopes
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by way of the settings
     from rest_framework.views import APIView
@@ -33,9 +33,12 @@ class BearerAuthentication(TokenAuthentication):
         if b"\0" in get_authorization_header(request):  # PostgreSQL has no such text to compare with
             raise exceptions.AuthenticationFailed("Invalid token")
         try:
-            return super().authenticate(request)
+            known = super().authenticate(request)
         except exceptions.AuthenticationFailed as error:
             raise exceptions.AuthenticationFailed("Invalid token") from error
+        if known is not None:
+            scopes.check(known[1], request)
+        return known
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

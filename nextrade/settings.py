@@ -104,6 +104,9 @@ INSTALLED_APPS = [
     "django_q",
     "health_check",
     "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django_prometheus",
     "compliance",
     "orders",
@@ -121,6 +124,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "nextrade.sessions.timeouts",
+    "nextrade.second_factor.required",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "nextrade.witness.watch_admin",
@@ -168,6 +174,10 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["nextrade.lockout.PasswordBackend"]
 
 # --- the web's own protections
+REQUIRE_2FA = env.bool("NEXTRADE_REQUIRE_2FA", default=not (DEBUG or DEMO))
+OTP_TOTP_ISSUER = SITE_NAME
+SESSION_COOKIE_AGE = env.int("NEXTRADE_SESSION_S", default=43_200)
+SESSION_IDLE_S = env.int("NEXTRADE_SESSION_IDLE_S", default=1_800)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -11,6 +11,8 @@ from nextrade.ops.metrics import metrics
 
 api: list[URLPattern | URLResolver] = [
     path("auth/token/", auth.ObtainToken.as_view(), name="auth-token"),
+    path("auth/tokens/", auth.Tokens.as_view(), name="auth-tokens"),
+    path("auth/tokens/<slug:token_id>/", auth.RevokeToken.as_view(), name="auth-token-revoke"),
     path("auth/logout/", auth.Logout.as_view(), name="auth-logout"),
     path("", include("agents.urls")),
     path("", include("orders.urls")),
@@ -34,6 +36,7 @@ def alive(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("api/v1/", include(api)),
+    path("admin/second-factor/", pages.second_factor, name="second-factor"),
     path("admin/", admin.site.urls),
     path("ht/", HealthPage.as_view(), name="ht"),
     path("health", HealthJson.as_view(), name="health"),

@@ -89,6 +89,7 @@ class ApprovalDecision(APIView):
     """Approve or decline one order, at the version that was looked at."""
 
     permission_classes = (IsAuthenticated,)
+    needs_scope = "approve"
 
     @extend_schema(request=DecisionSerializer, responses=OrderSerializer)
     def post(self, request: PersonRequest, order_id: UUID) -> Response:

@@ -10,6 +10,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = f"{os.environ['NEXTRADE_DATA_DIR']}/met
 os.environ["SECRET_KEY"] = "for-tests-only"
 os.environ["DEBUG"] = ""
 os.environ["SECURE_SSL_REDIRECT"] = "no"
+os.environ["NEXTRADE_REQUIRE_2FA"] = "no"
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
     if os.environ.get(f"TEST_{name}"):

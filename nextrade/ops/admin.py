@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from knox.models import get_token_model
 from unfold.admin import ModelAdmin
@@ -28,7 +30,7 @@ from orders import brokers
 AuthToken = get_token_model()
 OUTCOMES = {"succeeded": "success", "failed": "danger", "not yet": ""}
 
-for model in (User, Group, Schedule, Success, Failure, OrmQ, AuthToken):
+for model in (User, Group, Schedule, Success, Failure, OrmQ, AuthToken, TOTPDevice, StaticDevice):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 
