@@ -7,11 +7,14 @@ asked. Cost: a lost phone and lost codes take a colleague with a shell (`manage.
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 import segno
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -25,6 +28,7 @@ from compliance.audit import Action
 from compliance.models import Outcome
 
 RECOVERY_CODES, CODE_BYTES = 10, 5
+HAS_DEVICE = "has_second_factor"
 OPEN = ("/admin/login/", "/admin/logout/", "/admin/second-factor/", "/admin/jsi18n/")
 
 
@@ -49,7 +53,17 @@ def required(
 
 def is_passed(request: HttpRequest) -> bool:
     user = request.user
-    return isinstance(user, AnonymousUser) or user.is_verified() or not is_needed(user)  # type: ignore[attr-defined]
+    if isinstance(user, AnonymousUser) or user.is_verified():  # type: ignore[attr-defined]
+        return True
+    return not (settings.REQUIRE_2FA and user.is_staff) and not request.session.get(HAS_DEVICE, False)
+
+
+@receiver(user_logged_in)
+def note_device(request: HttpRequest | None, user: User, **_: Any) -> None:
+    """Whether a code is asked for is looked up once a session, not at every page."""
+    if hasattr(request, "session") and user_has_device(user):
+        assert request is not None
+        request.session[HAS_DEVICE] = True
 
 
 def pending(user: User) -> TOTPDevice:

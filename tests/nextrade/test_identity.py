@@ -207,3 +207,10 @@ def test_a_log_in_changes_the_session_s_key_and_a_password_change_ends_the_other
     bob.set_password("another")
     bob.save()
     assert web.get("/admin/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_who_has_enrolled_is_asked_where_it_is_not_demanded_too(bob: User) -> None:
+    assert logged_in("bob").get("/admin/orders/order/").status_code == 200
+    enrolled(bob)
+    assert logged_in("bob").get("/admin/orders/order/")["Location"] == PAGE
