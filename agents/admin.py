@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
 
-from agents import breakers
-from agents.models import Breaker
+from agents import breakers, costs
+from agents.models import Breaker, ModelCall, ModelPrice
 from compliance import audit
 from compliance.admin import ReadOnly
 
@@ -41,3 +41,41 @@ class BreakerAdmin(ReadOnly):
     @display(description="state", label=STATES)  # type: ignore[untyped-decorator]
     def state_now(self, breaker: Breaker) -> Any:
         return breaker.get_state_display()
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(ReadOnly):
+    """Prices of models. A new one is added with the day it holds from; none is changed, since calls keep their cost."""
+
+    list_display = ("model", "valid_from", "input_usd", "cached_usd", "output_usd", "source")
+    ordering = ("model", "-valid_from")
+    search_fields = ("model",)
+    fields = ("model", "valid_from", "input_usd", "cached_usd", "output_usd", "source")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("agents.add_modelprice")
+
+    def save_model(self, request: HttpRequest, obj: ModelPrice, form: Any, change: bool) -> None:
+        assert isinstance(request.user, User)
+        costs.set_price(obj, by=request.user, at=timezone.now())
+
+
+@admin.register(ModelCall)
+class ModelCallAdmin(ReadOnly):
+    """Each request to a language model."""
+
+    list_display = (
+        "at",
+        "user",
+        "agent",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "latency_ms",
+        "outcome",
+    )
+    list_filter = ("agent", "model", "outcome")
+    list_select_related = ("user",)
+    ordering = ("-at", "-id")
+    show_full_result_count = False

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,14 +19,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents import metrics, services, stream
-from agents.models import QueuedTurn, Thread
+from agents import costs, metrics, services, stream
+from agents.models import ModelCall, QueuedTurn, Thread
 from agents.serializers import (
     AnswerSerializer,
     ChatRequestSerializer,
     QueuedTurnSerializer,
     ThreadRowSerializer,
     ThreadSerializer,
+    UsageSerializer,
     rendered,
 )
 from agents.turn import Tell
@@ -109,6 +111,26 @@ class TurnDetail(RetrieveAPIView[QueuedTurn]):
 
     def get_queryset(self) -> QuerySet[QueuedTurn]:
         return QueuedTurn.objects.filter(owner=self.request.user)
+
+
+class Usage(APIView):
+    """What your talks with language models have used, and what is left of the budgets."""
+
+    permission_classes = (IsAuthenticated, MayUseDesk)
+
+    @extend_schema(responses=UsageSerializer)
+    def get(self, request: PersonRequest) -> Response:
+        now = timezone.now()
+        mine = ModelCall.objects.filter(user=request.user)
+        today = costs.today(now).filter(user=request.user)
+        body = {
+            "day": now.date(),
+            "today": costs.total(today),
+            "last_30_days": costs.total(mine.filter(at__gte=now - timedelta(days=30))),
+            "models": costs.usage(today, "model"),
+            "budgets": costs.budgets(request.user, at=now),
+        }
+        return Response(UsageSerializer(body).data)
 
 
 class ThreadList(ListAPIView[Thread]):

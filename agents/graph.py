@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from agents import database, llm, memory, portfolio, research, supervisor
-from agents.middleware import Desk
+from agents.middleware import Desk, Memory
 from agents.stream import Preview
 from agents.turn import Turn
 
@@ -76,6 +76,12 @@ def _config(turn: Turn) -> RunnableConfig:
     return {"configurable": {"thread_id": str(turn.thread_id)}, "max_concurrency": 1, "recursion_limit": 40}
 
 
+def remember(turn: Turn, said: str) -> None:
+    """Add an exchange that needed no model to what the supervisor remembers."""
+    words = {"messages": [HumanMessage(turn.words), AIMessage(said)]}
+    desk().update_state({"configurable": {"thread_id": str(turn.thread_id)}}, words, as_node="model")
+
+
 def forget(thread_id: uuid.UUID) -> None:
     """Drop what the supervisor remembers of a conversation."""
     memory.checkpointer().delete_thread(str(thread_id))
@@ -86,7 +92,7 @@ def _agent(model: BaseChatModel, name: str, tools: Any, checkpointer: BaseCheckp
         model,
         list(tools),
         system_prompt=(PROMPTS / f"{name}.md").read_text(),
-        middleware=[Desk(name)],
+        middleware=[Desk(name), Memory()] if checkpointer else [Desk(name)],
         context_schema=Turn,
         checkpointer=checkpointer,
         name=name,

@@ -5,16 +5,24 @@ never in a bulk approval, and approved by two. An unusual wording is tainted too
 nothing.
 """
 
+from agents import followups
 from agents.intents import Intent, Kind, read
 from orders import instruments, risk
 
 
-def is_grounded(words: str, *, symbol: str, side: str, quantity: str, limit_price: str, stop_price: str) -> bool:
+def is_grounded(
+    words: str, *, facts: str, symbol: str, side: str, quantity: str, limit_price: str, stop_price: str
+) -> bool:
     """Whether one of the orders in a message is this one. A share of a holding or a sum of money grounds any
-    quantity."""
+    quantity. facts: of the turn; "make it 5" is in the person's words where all but the 5 is their newest order's."""
     found = instruments.find(symbol)
     if found is None or stop_price:
         return False
+    past = followups.past(facts)
+    if (said := followups.changed_quantity(words)) and past:
+        newest = past[0]
+        is_same = (newest.symbol, newest.side) == (found.symbol, side.lower())
+        return is_same and _is_same(said, quantity) and _is_same(newest.limit_price, limit_price)
     return any(
         intent.symbol == found.symbol
         and intent.side == side.lower()

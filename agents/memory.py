@@ -37,9 +37,9 @@ def _sqlite() -> BaseCheckpointSaver[Any]:
     return saver
 
 
-def _postgresql() -> BaseCheckpointSaver[Any]:
+def _conninfo() -> str:
     database = settings.DATABASES["default"]
-    conninfo = make_conninfo(
+    return make_conninfo(
         dbname=database["NAME"],
         user=database["USER"],
         password=database["PASSWORD"] or None,
@@ -47,6 +47,10 @@ def _postgresql() -> BaseCheckpointSaver[Any]:
         port=database["PORT"] or None,
         options=f"-c search_path={SCHEMA}",
     )
+
+
+def _postgresql() -> BaseCheckpointSaver[Any]:
+    conninfo = _conninfo()
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     saver = PostgresSaver(ConnectionPool(conninfo, min_size=1, max_size=8, kwargs=options, open=True))
     with Connection.connect(conninfo, autocommit=True) as connection:
@@ -61,3 +65,25 @@ def _is_our_turn(connection: Connection[Any]) -> bool:
     """Asked again and again: `setup` builds an index concurrently, which waits for whoever waits in a lock's queue."""
     row = connection.execute("SELECT pg_try_advisory_lock(hashtext('nextrade.checkpoints'))").fetchone()
     return bool(row and row[0])
+
+
+def prune() -> int:
+    """Drop all but the newest checkpoint of each conversation, which is all that is ever read; how many rows."""
+    saver = checkpointer()
+    if isinstance(saver, SqliteSaver):
+        return _prune_sqlite(saver)
+    assert isinstance(saver, PostgresSaver)
+    with Connection.connect(_conninfo(), autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT thread_id, count(*) - 1 FROM checkpoints GROUP BY thread_id HAVING count(*) > 1"
+        ).fetchall()
+    saver.prune([row[0] for row in rows])
+    return sum(row[1] for row in rows)
+
+
+def _prune_sqlite(saver: SqliteSaver) -> int:
+    newest = "SELECT thread_id, checkpoint_ns, max(checkpoint_id) FROM checkpoints GROUP BY thread_id, checkpoint_ns"
+    with saver.lock, saver.conn:
+        saver.conn.execute(f"DELETE FROM writes WHERE (thread_id, checkpoint_ns, checkpoint_id) NOT IN ({newest})")
+        old = f"DELETE FROM checkpoints WHERE (thread_id, checkpoint_ns, checkpoint_id) NOT IN ({newest})"
+        return saver.conn.execute(old).rowcount

@@ -2,14 +2,14 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.http import Http404
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from rest_framework.exceptions import APIException
 
-from agents.models import Breaker
+from agents.models import Breaker, ModelCall
 from nextrade.errors import NexTradeError, Unavailable
 
 REQUESTS = Counter("nextrade_requests", "Total requests", ["endpoint", "status"])
@@ -29,6 +29,16 @@ LLM_TOKENS = Counter("nextrade_llm_tokens", "Tokens of language models", ["model
 LLM_COST = Counter("nextrade_llm_cost_usd", "Cost of language models in USD, where the price is known", ["model"])
 BREAKER_TRIPS = Counter("nextrade_circuit_breaker_trips", "How often a circuit breaker opened", ["name"])
 ACTIVE = Gauge("nextrade_active_requests", "Number of active requests", multiprocess_mode="livesum")
+
+
+def count_calls(calls: Iterable[ModelCall]) -> None:
+    """Tokens and, where the price is known, cost of a turn's calls."""
+    for call in calls:
+        kinds = {"input": call.input_tokens, "output": call.output_tokens, "cached": call.cached_tokens}
+        for kind, tokens in kinds.items():
+            LLM_TOKENS.labels(call.model, kind).inc(tokens)
+        if call.cost_usd is not None:
+            LLM_COST.labels(call.model).inc(float(call.cost_usd))
 
 
 class BreakerStates:

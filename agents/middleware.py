@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
-from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolMessage, trim_messages
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+    trim_messages,
+)
 from langgraph.types import Command
 
 from agents import calls, limits, llm
@@ -87,6 +95,21 @@ class Desk(AgentMiddleware[Any, Turn]):
             )
         finally:
             calls.release_connections()
+
+
+class Memory(AgentMiddleware[Any, Turn]):
+    """What stays of a turn: the newest words of both sides. Calls of tools and their results, which may hold strangers'
+    text, are dropped with the turn."""
+
+    def after_agent(self, state: Any, runtime: Any) -> dict[str, Any] | None:
+        messages = state["messages"]
+        kept = {message.id for message in [message for message in messages if _is_spoken(message)][-MAX_HISTORY:]}
+        dropped = [RemoveMessage(id=message.id) for message in messages if message.id not in kept]
+        return {"messages": dropped} if dropped else None
+
+
+def _is_spoken(message: AnyMessage) -> bool:
+    return isinstance(message, HumanMessage) or (isinstance(message, AIMessage) and not message.tool_calls)
 
 
 def _require_time(turn: Turn) -> None:

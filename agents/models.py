@@ -13,6 +13,7 @@ class Thread(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     busy_until = models.DateTimeField(null=True, blank=True)
+    topics = models.JSONField(default=list, help_text="symbols that the person named, the newest last")
 
     class Meta:
         permissions = (("use_desk", "Can talk to the trading desk"),)
@@ -63,13 +64,41 @@ class ModelCall(models.Model):
     cached_tokens = models.PositiveIntegerField(default=0)
     latency_ms = models.PositiveIntegerField()
     outcome = models.CharField(max_length=40)
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, help_text="unknown without a price")
     at = models.DateTimeField()
 
     class Meta:
-        indexes = (models.Index(fields=["user", "-at"], name="agents_modelcall_user"),)
+        indexes = (
+            models.Index(fields=["user", "-at"], name="agents_modelcall_user"),
+            models.Index(fields=["at"], name="agents_modelcall_at"),
+        )
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.agent} {self.model}"
+
+
+class ModelPrice(models.Model):
+    """What a model costs from a day on (UTC), in USD for a million tokens. A new price is a new row."""
+
+    model = models.CharField(max_length=100)
+    valid_from = models.DateField()
+    input_usd = models.DecimalField(max_digits=12, decimal_places=6)
+    cached_usd = models.DecimalField("cached input usd", max_digits=12, decimal_places=6)
+    output_usd = models.DecimalField(max_digits=12, decimal_places=6)
+    source = models.CharField(max_length=200, help_text="where the price was read, and when")
+    set_by = models.CharField(max_length=64, editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["model", "valid_from"], name="agents_modelprice_once"),
+            models.CheckConstraint(
+                condition=models.Q(input_usd__gte=0, cached_usd__gte=0, output_usd__gte=0),
+                name="agents_modelprice_not_negative",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.model} from {self.valid_from}"
 
 
 class TurnEvent(models.Model):

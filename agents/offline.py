@@ -21,16 +21,16 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
+from agents import followups
+from agents.followups import Past
 from agents.intents import Intent, Kind, read
 from orders import instruments
 
-FACT = re.compile(r"^- (?P<id>[0-9a-f-]{36}) (?P<side>\w+) \S+ (?P<symbol>\S+) [^:]*: (?P<status>\w+)", re.MULTILINE)
-UNSENT = ("pending_approval", "approved", "pending_new", "new", "partially_filled")
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
 CAPABILITIES = r"""I can:
 - propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT" with a limit price
-- take an order back: "cancel that order"
+- change or take back an order that waits: "make it 5", "cancel that order"
 - look things up: "AAPL?", "research Nvidia", "compare Apple and Microsoft", "how did Tesla do this month"
 - tell you what you have: "what do I hold", "how much cash do I have", "my orders", "my fills"
 
@@ -113,11 +113,26 @@ def _next(messages: Sequence[BaseMessage], tools: frozenset[str]) -> AIMessage:
     context = "\n".join(message.text for message in messages[:last] if isinstance(message, SystemMessage))
     earlier = [message.text for message in messages[:last] if isinstance(message, HumanMessage)]
     answers: list[str] = []
-    for intent in read(messages[last].text):
+    words = messages[last].text
+    if "transfer_to_research" in tools and (quantity := followups.changed_quantity(words)):
+        return _spoken_or_asked(ask, lambda: _change(quantity, ask, followups.past(context)))
+    again = followups.same_again(words, earlier) if "transfer_to_research" in tools else None
+    for intent in [again] if again else read(words):
         try:
             answers.append(_answer(intent, ask, tools, context, earlier))
         except Pending:
             continue
+    return _message(ask, answers)
+
+
+def _spoken_or_asked(ask: Ask, answer: Callable[[], str]) -> AIMessage:
+    try:
+        return _message(ask, [answer()])
+    except Pending:
+        return _message(ask, [])
+
+
+def _message(ask: Ask, answers: Sequence[str]) -> AIMessage:
     if not ask.calls:
         return AIMessage("\n\n".join(answers))
     calls = {_key(*call): call for call in ask.calls}.values()
@@ -187,7 +202,7 @@ def _missing(intent: Intent) -> str:
 
 
 def _withdraw(intent: Intent, ask: Ask, context: str) -> str:
-    known = [fact["id"] for fact in FACT.finditer(context) if _fits(intent, fact)]
+    known = [order.order_id for order in followups.past(context) if _fits(intent, order)]
     if intent.order_id or known:
         return ask("transfer_to_portfolio", instructions=f"Withdraw order {intent.order_id or known[0]}")
     found = ask("transfer_to_database", instructions=f"My open orders {intent.symbol}".strip())
@@ -197,8 +212,26 @@ def _withdraw(intent: Intent, ask: Ask, context: str) -> str:
     return f"Which one? {found}" if others else "There is no open order to cancel."
 
 
-def _fits(intent: Intent, fact: re.Match[str]) -> bool:
-    return fact["status"] in UNSENT and intent.symbol in ("", fact["symbol"]) and intent.side in ("", fact["side"])
+def _fits(intent: Intent, order: Past) -> bool:
+    return order.is_unsent and intent.symbol in ("", order.symbol) and intent.side in ("", order.side)
+
+
+def _change(quantity: str, ask: Ask, past: Sequence[Past]) -> str:
+    """ "Make it 5": an order never changes, so the newest one is withdrawn and another is proposed."""
+    if not past:
+        return "There is no order in this conversation that I could change. Please say what to buy or sell."
+    order = past[0]
+    if order.status not in ("pending_approval", "withdrawn"):
+        return (
+            f"The order for {order.quantity} {order.symbol} is {order.status.replace('_', ' ')} already, so it cannot "
+            "be changed. You can cancel it or propose another one."
+        )
+    taken = ask("transfer_to_portfolio", instructions=f"Withdraw order {order.order_id}")
+    if not taken.startswith("Withdrawn"):
+        return taken
+    limit = f" limit {order.limit_price}" if order.limit_price else ""
+    wish = f"{order.side.capitalize()} {quantity} shares of {order.symbol}{limit}"
+    return f"{taken}\n{ask('transfer_to_portfolio', instructions=wish)}"
 
 
 def _wish(intent: Intent) -> str:

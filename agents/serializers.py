@@ -56,6 +56,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     model = serializers.CharField()
     citations = CitationSerializer(many=True)
     unsupported = serializers.ListField(child=serializers.CharField())
+    cached = serializers.BooleanField(source="is_cached")
     request_id = serializers.CharField()
 
 
@@ -116,7 +117,40 @@ def rendered(answer: Answer, request_id: str) -> dict[str, Any]:
         "model": answer.model,
         "citations": answer.citations,
         "unsupported": answer.unsupported,
+        "is_cached": answer.is_cached,
         "request_id": request_id,
     }
     plain: dict[str, Any] = json.loads(json.dumps(AnswerSerializer(body).data, cls=JSONEncoder))
     return plain
+
+
+class ModelUsageSerializer(serializers.Serializer[Any]):
+    """cost_usd: of the calls whose price is known; unpriced_calls: of the others."""
+
+    calls = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    cost_usd = serializers.DecimalField(max_digits=20, decimal_places=8, allow_null=True)
+    unpriced_calls = serializers.IntegerField()
+
+
+class UsageRowSerializer(ModelUsageSerializer):
+    model = serializers.CharField()
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    whose = serializers.CharField()
+    limit_usd = serializers.DecimalField(max_digits=20, decimal_places=8)
+    spent_usd = serializers.DecimalField(max_digits=20, decimal_places=8)
+    left_usd = serializers.DecimalField(max_digits=20, decimal_places=8)
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Of one person: today (UTC), the last thirty days, today by model, and the budgets that are set."""
+
+    day = serializers.DateField()
+    today = ModelUsageSerializer()
+    last_30_days = ModelUsageSerializer()
+    models = UsageRowSerializer(many=True)
+    budgets = BudgetSerializer(many=True)

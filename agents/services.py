@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from agents import guard
+from agents import answers, costs, guard, metrics
 from agents.evidence import Citation
 from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
@@ -25,6 +25,7 @@ from compliance.models import Outcome
 from compliance.projection import name as username
 from nextrade.errors import Invalid, Missing, Refused
 from nextrade.resilience import log_execution_time
+from orders import instruments
 from orders.models import Order
 from orders.payload import plain
 
@@ -34,6 +35,7 @@ MOST_ATTEMPTS = 2
 """How many workers may die on a queued turn."""
 MOST_NAMED = 20
 """Numbers without a source that an answer names."""
+MOST_TOPICS = 12
 CLOSING_S = 1
 """Of a turn's seconds, those that are kept for storing the answer."""
 TOLD = {
@@ -65,7 +67,7 @@ class ThreadBusy(Refused):
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """One turn's end. orders: those proposed in this turn, denied ones too. unsupported: numbers of the answer that no
-    source of it gave."""
+    source of it gave. is_cached: said a moment ago to the same words."""
 
     response: str
     thread_id: uuid.UUID
@@ -74,6 +76,7 @@ class Answer:
     model: str
     citations: Sequence[Citation]
     unsupported: Sequence[str]
+    is_cached: bool = False
 
 
 @log_execution_time
@@ -117,14 +120,14 @@ def enqueue(*, by: User, message: str, thread_id: uuid.UUID | None, request_id: 
 def answer_queued(turn_id: uuid.UUID, *, at: datetime) -> Answer | None:
     """Answer what `enqueue` took; None where another worker has it or has done it. A worker that died on it is followed
     by one more; orders of the first stand and are not proposed again."""
-    row = QueuedTurn.objects.select_related("owner").filter(pk=turn_id, finished_at=None).first()
+    row = QueuedTurn.objects.select_related("owner", "thread").filter(pk=turn_id, finished_at=None).first()
     if row is None:
         return None
     if not QueuedTurn.objects.filter(pk=turn_id, finished_at=None, attempts=row.attempts).update(
         attempts=row.attempts + 1, state=QueuedTurn.State.RUNNING
     ):
         return None
-    turn = _turn(row.owner, row.thread_id, row.pk, row.words, tell=silent)
+    turn = _turn(row.owner, row.thread, row.pk, row.words, tell=silent)
     if row.attempts >= MOST_ATTEMPTS or Order.objects.filter(turn_id=turn_id).exists():
         return _finish(turn, f"The process that answered you ended before it was done.{_proposed(turn)}")
     return _answer(turn)
@@ -133,14 +136,24 @@ def answer_queued(turn_id: uuid.UUID, *, at: datetime) -> Answer | None:
 def _answer(turn: Turn) -> Answer:
     """The graph's answer, screened and kept. The thread is let go, whatever happens."""
     try:
+        if said := answers.kept(turn):
+            _remember(turn, said)
+            return _finish(turn, said, is_cached=True)
         text = _run(turn)
     except BaseException:
         _close(turn, at=timezone.now())
         raise
+    answers.keep(turn, text)
     return _finish(turn, text)
 
 
-def _finish(turn: Turn, text: str) -> Answer:
+def _remember(turn: Turn, said: str) -> None:
+    from agents import graph
+
+    graph.remember(turn, said)
+
+
+def _finish(turn: Turn, text: str, *, is_cached: bool = False) -> Answer:
     screened = guard.screen_output(text)
     now = timezone.now()
     _close(turn, screened=screened, at=now)
@@ -153,6 +166,7 @@ def _finish(turn: Turn, text: str) -> Answer:
         model=turn.model,
         citations=turn.evidence.citations,
         unsupported=turn.unsupported,
+        is_cached=is_cached,
     )
 
 
@@ -191,6 +205,8 @@ def tell_late(*, since: datetime) -> int:
 def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.UUID, tell: Tell, at: datetime) -> Turn:
     """Take the thread for one turn and keep the message, or refuse it; either way the trail has it."""
     verdict = guard.screen_input(message)
+    if settings.BUDGET_USER_USD or settings.BUDGET_FIRM_USD:
+        costs.require_budget(by, at=at)
     with transaction.atomic(durable=True):
         thread = _thread(by, message, thread_id, at=at)
         actor = audit.person(by)
@@ -216,16 +232,17 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
         raise InputRejected(
             "This message looks like an attempt to change how the assistant works. Please ask in other words."
         )
-    return _turn(by, thread.pk, turn_id, message, tell=tell)
+    return _turn(by, thread, turn_id, message, tell=tell)
 
 
-def _turn(owner: User, thread_id: uuid.UUID, turn_id: uuid.UUID, words: str, *, tell: Tell) -> Turn:
+def _turn(owner: User, thread: Thread, turn_id: uuid.UUID, words: str, *, tell: Tell) -> Turn:
     return Turn(
         owner=owner,
-        thread_id=thread_id,
+        thread_id=thread.pk,
         turn_id=turn_id,
         words=words,
-        facts=_facts(thread_id),
+        facts=_facts(thread),
+        topics=tuple(thread.topics),
         models=_models(words),
         deadline=time.monotonic() + settings.TURN_DEADLINE_S - CLOSING_S,
         tell=tell,
@@ -292,27 +309,34 @@ def _proposed(turn: Turn) -> str:
 
 def _close(turn: Turn, *, at: datetime, screened: guard.Screened | None = None) -> None:
     """Let the thread go, and keep the answer, if there is one, and the model calls."""
-    with transaction.atomic(durable=True):
-        ModelCall.objects.bulk_create(
-            [
-                ModelCall(
-                    user=turn.owner,
-                    thread_id=turn.thread_id,
-                    turn_id=turn.turn_id,
-                    agent=call.agent,
-                    provider=call.provider,
-                    model=call.model,
-                    input_tokens=call.input_tokens,
-                    output_tokens=call.output_tokens,
-                    cached_tokens=call.cached_tokens,
-                    latency_ms=call.latency_ms,
-                    outcome=call.outcome,
-                    at=call.at,
-                )
-                for call in turn.calls
-            ]
+    rows = _calls(turn, at=at)
+    _keep(turn, rows, screened, at=at)
+    metrics.count_calls(rows)
+    if settings.BUDGET_USER_USD or settings.BUDGET_FIRM_USD:
+        costs.warn(turn.owner, at=at)
+
+
+def _calls(turn: Turn, *, at: datetime) -> list[ModelCall]:
+    models = {call.model for call in turn.calls}
+    priced = costs.prices(models, at=at) if models else {}
+    for model in models - set(priced):
+        log.warning("No price is known for model %s: its calls have no cost", model)
+    return [
+        ModelCall(
+            user=turn.owner,
+            thread_id=turn.thread_id,
+            turn_id=turn.turn_id,
+            cost_usd=costs.cost_usd(call, priced.get(call.model)),
+            **asdict(call),
         )
-        Thread.objects.filter(pk=turn.thread_id).update(busy_until=None, updated_at=at)
+        for call in turn.calls
+    ]
+
+
+def _keep(turn: Turn, calls: list[ModelCall], screened: guard.Screened | None, *, at: datetime) -> None:
+    with transaction.atomic(durable=True):
+        ModelCall.objects.bulk_create(calls)
+        Thread.objects.filter(pk=turn.thread_id).update(busy_until=None, updated_at=at, topics=_topics(turn))
         if screened is None:
             return
         Message.objects.create(
@@ -332,16 +356,26 @@ def _close(turn: Turn, *, at: datetime, screened: guard.Screened | None = None) 
             audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=turn.thread_id, details=found)
 
 
-def _facts(thread_id: uuid.UUID) -> str:
-    """The newest orders of a conversation as the books have them, for the model to know."""
-    orders = Order.objects.filter(thread_id=thread_id).order_by("-created_at")[:5]
-    if not orders:
-        return ""
+def _facts(thread: Thread) -> str:
+    """What a model may know of a conversation beyond its newest words: the symbols that the person named, and the
+    newest orders as the books have them. Facts alone, so that nobody's sentence lives on in it."""
+    named = [f"Named in this conversation, the newest last: {', '.join(thread.topics)}"] if thread.topics else []
+    orders = Order.objects.filter(thread_id=thread.pk).order_by("-created_at")[:5]
     lines = [
-        f"- {order.pk} {order.side} {plain(order.quantity)} {order.symbol} {order.order_type}: {order.status}"
+        f"- {order.pk} {order.side} {plain(order.quantity)} {order.symbol} {_kind(order)}: {order.status}"
         for order in orders
     ]
-    return "\n".join(["Orders of this conversation, newest first, from the books:", *lines])
+    books = ["Orders of this conversation, newest first, from the books:", *lines] if lines else []
+    return "\n".join([*named, *books])
+
+
+def _kind(order: Order) -> str:
+    return f"{order.order_type} at {plain(order.limit_price)}" if order.limit_price else order.order_type
+
+
+def _topics(turn: Turn) -> list[str]:
+    named = [mention.instrument.symbol for mention in instruments.mentions(turn.words)]
+    return list(dict.fromkeys(reversed([*turn.topics, *named])))[:MOST_TOPICS][::-1]
 
 
 def _notices(order: Order, thread: Thread) -> list[Message]:

@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from agents import metrics, services, stream
+from agents import memory, metrics, services, stream
 from agents.models import QueuedTurn
 from agents.serializers import rendered
 from nextrade.errors import NexTradeError
@@ -21,6 +21,10 @@ def tell_late() -> int:
 
 def forget_streams() -> int:
     return stream.forget(at=timezone.now())
+
+
+def prune_checkpoints() -> int:
+    return memory.prune()
 
 
 def answer(*, turn_id: str) -> None:

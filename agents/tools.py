@@ -151,7 +151,13 @@ def propose_order(
     turn = runtime.context
     arguments = json.dumps([symbol, side, quantity, order_type, limit_price, stop_price, time_in_force])
     is_grounded = grounding.is_grounded(
-        turn.words, symbol=symbol, side=side, quantity=quantity, limit_price=limit_price, stop_price=stop_price
+        turn.words,
+        facts=turn.facts,
+        symbol=symbol,
+        side=side,
+        quantity=quantity,
+        limit_price=limit_price,
+        stop_price=stop_price,
     )
     order = services.propose(
         Request(

@@ -52,8 +52,9 @@ class Call:
 class Turn:
     """owner: the authenticated person. words: their message. facts: what the books say of this thread's orders.
 
-    models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. calls,
-    steps (counts by kind, for the limits) evidence and unsupported: filled while the turn runs.
+    models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. topics: symbols
+    that the person has named in this thread, the newest last. calls, steps (counts by kind, for the limits), evidence
+    and unsupported: filled while the turn runs.
     """
 
     owner: User
@@ -64,6 +65,7 @@ class Turn:
     models: tuple[str, ...]
     deadline: float
     tell: Tell = silent
+    topics: tuple[str, ...] = ()
     calls: list[Call] = field(default_factory=list)
     steps: Counter[str] = field(default_factory=Counter)
     evidence: Evidence = field(default_factory=Evidence)

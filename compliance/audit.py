@@ -72,6 +72,7 @@ class Action(models.TextChoices):
     KEY_ROTATED = "key_rotated"
     KEY_REVOKED = "key_revoked"
     BREAKER_RESET = "breaker_reset"
+    PRICE_SET = "price_set"
     USER_CREATED = "user_created"
     USER_CHANGED = "user_changed"
     USER_DELETED = "user_deleted"
@@ -146,6 +147,7 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.KEY_ROTATED: EventType.SYSTEM,
         Action.KEY_REVOKED: EventType.SYSTEM,
         Action.BREAKER_RESET: EventType.SYSTEM,
+        Action.PRICE_SET: EventType.SYSTEM,
         Action.USER_CREATED: EventType.ACCESS,
         Action.USER_CHANGED: EventType.ACCESS,
         Action.USER_DELETED: EventType.ACCESS,

@@ -21,6 +21,7 @@ STATUS_OF: tuple[tuple[type[errors.NexTradeError], int], ...] = (
     (errors.NotPermitted, 403),
     (errors.Missing, 404),
     (errors.Refused, 409),
+    (errors.Exhausted, 429),
     (errors.Unavailable, 503),
 )
 WRONG_CREDENTIALS = "wrong_credentials"

@@ -39,6 +39,16 @@ class Refused(NexTradeError):
     code = "refused"
 
 
+class Exhausted(NexTradeError):
+    """What there is for a while is used up: 429. wait: seconds until there is more, for Retry-After."""
+
+    code = "exhausted"
+
+    def __init__(self, message: str, *, wait_s: float, code: str = "") -> None:
+        super().__init__(message, code=code)
+        self.wait = wait_s
+
+
 class Unavailable(NexTradeError):
     """Something that is needed does not answer: 503."""
 

@@ -269,6 +269,9 @@ MODEL = env("NEXTRADE_MODEL", default="gpt-4o-mini") if OPENAI_API_KEY else "off
 MODEL_SIMPLE = env("NEXTRADE_MODEL_SIMPLE", default="")
 MODEL_FALLBACK = env("NEXTRADE_MODEL_FALLBACK", default="")
 AZURE_API_VERSION = env("OPENAI_API_VERSION", default="")
+BUDGET_USER_USD = env("NEXTRADE_BUDGET_USER_USD", default="")
+BUDGET_FIRM_USD = env("NEXTRADE_BUDGET_FIRM_USD", default="")
+ANSWER_CACHE_S = env.int("NEXTRADE_ANSWER_CACHE_S", default=60)
 LLM_TIMEOUT_S = env.int("NEXTRADE_LLM_TIMEOUT_S", default=20)
 TAVILY_API_KEY = env("TAVILY_API_KEY", default="")
 TAVILY_URL = env("TAVILY_URL", default="https://api.tavily.com")
@@ -426,6 +429,18 @@ UNFOLD = {
                         "icon": "electric_bolt",
                         "link": reverse_lazy("admin:agents_breaker_changelist"),
                         "permission": lambda request: request.user.has_perm("agents.view_breaker"),
+                    },
+                    {
+                        "title": "Model calls",
+                        "icon": "smart_toy",
+                        "link": reverse_lazy("admin:agents_modelcall_changelist"),
+                        "permission": lambda request: request.user.has_perm("agents.view_modelcall"),
+                    },
+                    {
+                        "title": "Model prices",
+                        "icon": "payments",
+                        "link": reverse_lazy("admin:agents_modelprice_changelist"),
+                        "permission": lambda request: request.user.has_perm("agents.view_modelprice"),
                     },
                     {
                         "title": "Schedules",

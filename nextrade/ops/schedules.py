@@ -91,6 +91,12 @@ JOBS = (
         what="deletes what is past its retention, under a certificate",
     ),
     Job(
+        name="prune_checkpoints",
+        cron="50 3 * * *",
+        function="agents.tasks.prune_checkpoints",
+        what="drops all but the newest memory of each conversation",
+    ),
+    Job(
         name="forget_streams",
         cron="*/5 * * * *",
         function="agents.tasks.forget_streams",

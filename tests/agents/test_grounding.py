@@ -17,7 +17,7 @@ ORDER = {"symbol": "AAPL", "side": "buy", "quantity": "10", "limit_price": "", "
     ],
 )
 def test_what_was_said_is_grounded(words: str, changes: dict[str, str]) -> None:
-    assert is_grounded(words, **{**ORDER, **changes})
+    assert is_grounded(words, facts="", **{**ORDER, **changes})
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_what_was_said_is_grounded(words: str, changes: dict[str, str]) -> None:
     ],
 )
 def test_what_was_not_said_is_not(words: str, changes: dict[str, str]) -> None:
-    assert not is_grounded(words, **{**ORDER, **changes})
+    assert not is_grounded(words, facts="", **{**ORDER, **changes})
