@@ -382,11 +382,6 @@ def look_at_output(text: str, *, canary: str = "") -> Screened:
     )
 
 
-def clean(text: str) -> str:
-    """What of an unfinished answer may leave: without secrets, images and links. The whole is screened again."""
-    return _redacted(_without_links(text))[0]
-
-
 def redact(text: str) -> str:
     """The text with secrets and personal numbers replaced by `[redacted <kind>]`."""
     return _redacted(text)[0]

@@ -1,14 +1,13 @@
 """A turn's events as they happen, and again for whoever lost the connection.
 
 The turn runs in a thread of its own: a client that goes away ends nothing. Its events are rows for five minutes, so any
-process can tell the rest of them. An answer's sentences leave one by one, each only after the output guard has seen
-the answer up to there; `done` carries the whole answer, and is what counts where the two differ.
+process can tell the rest of them. An answer leaves piece by piece, each only after the output guard has seen what
+comes after it; `done` carries the whole answer, and is what counts where the two differ.
 """
 
 import contextvars
 import json
 import queue
-import re
 import threading
 import time
 import uuid
@@ -22,14 +21,15 @@ from django.contrib.auth.models import User
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
-from agents import calls, guard
+from agents import calls
+from agents.guard_stream import OutputStream
 from agents.models import TurnEvent
 from agents.turn import Tell
 from nextrade.errors import Missing
 
 KEPT = timedelta(minutes=5)
 ENDS = frozenset({"done", "error"})
-SENTENCE = re.compile(r"[.!?:](?=\s)|\n")
+AGAIN = "again"
 POLL_S = 0.2
 KEEP_ALIVE_S = 10
 
@@ -53,10 +53,12 @@ class Recorder:
 
     turn_id: uuid.UUID
     owner: User
+    spoken: str = ""
     told: "queue.SimpleQueue[Event | Exception]" = field(default_factory=queue.SimpleQueue)
     count: int = 0
 
     def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
+        self.spoken = "" if data.get("step") == AGAIN else self.spoken + data.get("text", "") * (kind == "token")
         self.count += 1
         event = Event(number=self.count, kind=kind, data=json.loads(json.dumps(data, cls=DjangoJSONEncoder)))
         TurnEvent.objects.create(
@@ -69,34 +71,27 @@ class Recorder:
         )
         self.told.put(event)
 
+    def say_rest(self, whole: str) -> None:
+        """Tell what the preview held back; nothing where the whole answer reads otherwise than what was told."""
+        if whole.startswith(self.spoken) and (rest := whole[len(self.spoken) :]):
+            self("token", {"text": rest})
+
 
 class Preview:
-    """An answer that is still being written, told in sentences that the output guard has looked at."""
+    """An answer that is still being written, told piece by piece as the output guard lets it."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._message = ""
-        self._text = ""
-        self._sent = ""
-        self._is_over = False
+        self._guarded = OutputStream()
 
     def add(self, message_id: str, text: str) -> None:
         """Some more of a message. Another message's id: the model began anew, and so does the preview."""
         if message_id != self._message:
-            if self._sent:
-                self._tell("status", {"step": "again", "text": "The answer begins again."})
-            self._message, self._text, self._sent, self._is_over = message_id, "", "", False
-        self._text += text
-        ends = [match.end() for match in SENTENCE.finditer(self._text)]
-        if ends and not self._is_over:
-            self._release(guard.clean(self._text[: ends[-1]]))
-
-    def _release(self, clean: str) -> None:
-        if not clean.startswith(self._sent):  # the guard reads an earlier sentence otherwise now: `done` will tell
-            self._is_over = True
-            return
-        if fresh := clean[len(self._sent) :]:
-            self._sent = clean
+            if self._message:
+                self._tell("status", {"step": AGAIN, "text": "The answer begins again."})
+            self._message, self._guarded = message_id, OutputStream()
+        if fresh := self._guarded.feed(text):
             self._tell("token", {"text": fresh})
 
 
@@ -109,7 +104,9 @@ def begin(turn_id: uuid.UUID, *, owner: User, run: Callable[[Tell], Mapping[str,
 
     def work() -> None:
         try:
-            recorder("done", run(recorder))
+            answer = run(recorder)
+            recorder.say_rest(answer["response"])
+            recorder("done", answer)
         except Exception as error:  # noqa: BLE001 - whoever follows is told; the log has it already
             if recorder.count:
                 recorder("error", _described(error))

@@ -86,11 +86,13 @@ def test_a_client_that_goes_away_ends_nothing(ann: User) -> None:
     assert Message.objects.filter(role="assistant").count() == 1
 
 
-def test_a_model_s_words_leave_sentence_by_sentence(provider: OpenAIServer, ann: User) -> None:
-    provider.script = lambda request: {"content": "First this. Then that. And the end"}
+def test_a_model_s_words_leave_piece_by_piece(provider: OpenAIServer, ann: User) -> None:
+    said = " ".join(f"word{number}" for number in range(900))
+    provider.script = lambda request: {"content": said}
     told = events(stream(client(ann), "hello there"))
-    assert next(data["text"] for _, kind, data in told if kind == "token").startswith("First this.")
-    assert told[-1][2]["response"] == "First this. Then that. And the end"
+    pieces = [data["text"] for _, kind, data in told if kind == "token"]
+    assert len(pieces) > 1
+    assert "".join(pieces) == said == told[-1][2]["response"]
 
 
 def test_a_failing_model_ends_the_stream_with_an_error_and_lets_the_thread_go(
@@ -117,7 +119,7 @@ def test_nothing_leaves_that_the_output_guard_has_not_seen(provider: OpenAIServe
 def test_a_preview_never_takes_back_what_it_told() -> None:
     told: list[str] = []
     preview = Preview(lambda kind, data: told.append(data["text"]))
-    for part in ("Hello", " there. See [this. ", "And](http://evil.example/x) more. ", "End. "):
+    for part in ("Hello there. " * 200, "See [this. ", "And](http://evil.example/x) more. ", "End. " * 400):
         preview.add("1", part)
     assert "".join(told).startswith("Hello there.")
     assert "evil.example" not in "".join(told)
