@@ -1,5 +1,6 @@
 """What surrounds every model call and every tool call: limits, the books' facts, measurement, connections, errors."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -84,6 +85,7 @@ class Desk(AgentMiddleware[Any, Turn]):
             )
             result = handler(request)
             if isinstance(result, ToolMessage) and name not in STEPS:
+                turn.results.append({"tool": name, "sha256": hashlib.sha256(result.text.encode()).hexdigest()})
                 turn.evidence.note(result.text)
             return limits.shorten(result) if isinstance(result, ToolMessage) else result
         except (ModelUnavailable, ModelRefused):

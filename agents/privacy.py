@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from agents.models import Message, ModelCall, Thread
+from agents.models import Message, ModelCall, QueuedTurn, Thread, TurnEvent
 from compliance.erasure import Contributor
 
 
@@ -37,7 +37,8 @@ def _erase(user: User) -> int:
         graph.forget(thread_id)
     for thread_id in ModelCall.objects.filter(user=user).values_list("thread_id", flat=True).distinct():
         graph.forget(thread_id)
-    return Thread.objects.filter(owner=user).delete()[0]
+    streamed = TurnEvent.objects.filter(owner=user).delete()[0] + QueuedTurn.objects.filter(owner=user).delete()[0]
+    return streamed + Thread.objects.filter(owner=user).delete()[0]
 
 
 def _scrub() -> None:

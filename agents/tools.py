@@ -17,7 +17,7 @@ from pydantic import BeforeValidator
 from agents import extraction, grounding, sources
 from agents.indicators import MOST_BARS, PERIODS, indicators
 from agents.sources.base import Source
-from agents.turn import Turn
+from agents.turn import Turn, prompts_sha256
 from nextrade.errors import Invalid, Missing
 from orders import codes, instruments, queries, quotes, services
 from orders.models import OPEN, Account, Execution, Order
@@ -175,6 +175,7 @@ def propose_order(
             model=turn.model,
             thread_id=turn.thread_id,
             turn_id=turn.turn_id,
+            grounds={"prompts_sha256": prompts_sha256(), "tool_results": list(turn.results)},
         ),
         owner=turn.owner,
         by="agent:portfolio",

@@ -1,11 +1,14 @@
 """The run's context: what every tool and middleware of one turn may know, and no model can say otherwise."""
 
+import functools
+import hashlib
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -53,8 +56,8 @@ class Turn:
     """owner: the authenticated person. words: their message. facts: what the books say of this thread's orders.
 
     models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. topics: symbols
-    that the person has named in this thread, the newest last. calls, steps (counts by kind, for the limits), evidence
-    and unsupported: filled while the turn runs.
+    that the person has named in this thread, the newest last. calls, steps (counts by kind, for the limits), evidence,
+    unsupported and results (hashes of what tools said): filled while the turn runs.
     """
 
     owner: User
@@ -70,6 +73,7 @@ class Turn:
     steps: Counter[str] = field(default_factory=Counter)
     evidence: Evidence = field(default_factory=Evidence)
     unsupported: list[str] = field(default_factory=list)
+    results: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def model(self) -> str:
@@ -80,3 +84,10 @@ class Turn:
     @property
     def is_over(self) -> bool:
         return time.monotonic() >= self.deadline
+
+
+@functools.cache
+def prompts_sha256() -> str:
+    """Of all prompts as this process has them, in the order of their names."""
+    prompts = sorted(Path(__file__).with_name("prompts").glob("*.md"))
+    return hashlib.sha256(b"\0".join(prompt.read_bytes() for prompt in prompts)).hexdigest()

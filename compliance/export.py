@@ -78,11 +78,11 @@ def write(out: Path | IO[bytes], *, from_: datetime, to: datetime, by: str, at: 
             }
         )
     statements = list(Statement.objects.order_by("id").values_list("note", flat=True))
-    files["keys.json"] = _json({"pin": str(trust.pinned()), "statements": statements})
-    files["anchors.json"] = _json(list(_anchored({part.log for part in parts})))
+    files["keys.json"] = as_json({"pin": str(trust.pinned()), "statements": statements})
+    files["anchors.json"] = as_json(list(anchored({part.log for part in parts})))
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     range_ = {"from": timestamp(from_), "to": timestamp(to)}
-    files["manifest.json"] = _json({**range_, "logs": listed, "files": digests})
+    files["manifest.json"] = as_json({**range_, "logs": listed, "files": digests})
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
@@ -119,7 +119,7 @@ def _checkpoints(part: Part) -> list[Checkpoint]:
     return list(days.values())
 
 
-def _anchored(logs: set[str]) -> Iterator[dict[str, str]]:
+def anchored(logs: set[str]) -> Iterator[dict[str, str]]:
     """What can be read back from the sinks about these logs."""
     for sink in anchors.sinks():
         for item in sink.read() or ():
@@ -144,5 +144,5 @@ def _cell(value: str | None) -> str:
     return f"'{text}" if text.lstrip(" \"'").startswith(FORMULA) or text.startswith(FORMULA) else text
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
     return json.dumps(value, indent=1, ensure_ascii=False).encode()

@@ -92,6 +92,22 @@ def roots(leaves, sizes):
     return found
 
 
+def root_from(leaf, index, size, path):
+    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2); None where it does not fit the place."""
+    node, last, root = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            root = sha256(b"\x01" + sibling + root)
+            while node and not node & 1:
+                node, last = node >> 1, last >> 1
+        else:
+            root = sha256(b"\x01" + root + sibling)
+        node, last = node >> 1, last >> 1
+    return root if last == 0 and index < size else None
+
+
 def take_apart(note):
     text, _, signatures = note.rpartition("\n\n")
     found = []
@@ -170,6 +186,8 @@ def verify(folder, pin=None):
     keys, purged = follow(stated["statements"], pin or stated["pin"])
     anchored = {item["note"]: item["at"] for item in json.loads((folder / "anchors.json").read_text(encoding="utf-8"))}
     events = (folder / "events.jsonl").read_bytes().split(b"\n")[:-1]
+    if "proofs" in manifest:
+        return verify_dossier(folder, manifest, keys, anchored, events)
     counts, place = {}, 0
     for log in manifest["logs"]:
         name, first, stop = log["log"], log["first"], log["stop"]
@@ -209,6 +227,44 @@ def verify(folder, pin=None):
         wrong.append(f"{len(events) - place} lines are of no leaf")
     lines.append(f"{len(events)} events: " + ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items())))
     lines.append(f"range {manifest['from']} to {manifest['to']}, keys: {', '.join(keys)}")
+    return wrong, lines
+
+
+def verify_dossier(folder, manifest, keys, anchored, events):
+    """Of one matter's file: each event's path to a signed checkpoint, and what the events say of the other files."""
+    wrong, lines = [], []
+    proofs = json.loads((folder / manifest["proofs"]).read_text(encoding="utf-8"))
+    if len(proofs) != len(events):
+        wrong.append(f"{len(events)} events and {len(proofs)} proofs")
+    for number, (line, proof) in enumerate(zip(events, proofs), start=1):
+        note = (folder / proof["checkpoint"]).read_text(encoding="utf-8")
+        origin, size, root, time, *_rest = take_apart(note)[0].splitlines()
+        path = [base64.b64decode(sibling, validate=True) for sibling in proof["path"]]
+        found = root_from(sha256(b"\x00" + line), proof["leaf_index"], int(size), path)
+        at, seen = time[len("time ") :], anchored.get(note, "")
+        by = signers(note, keys, at)
+        limits = [keys[key_id]["revoked"] for key_id in by]
+        if found is None or found != base64.b64decode(root):
+            wrong.append(f"event {number}: its path does not lead to the signed root")
+        if not by or (all(limits) and not (seen and seen < max(limits) and at < max(limits))):
+            wrong.append(f"event {number}: its checkpoint is not signed by a key in force")
+        if not origin.endswith("/" + proof["log"]):
+            wrong.append(f"event {number}: its checkpoint is of another log, {origin}")
+    payload = hashlib.sha256((folder / manifest["payload"]).read_bytes()).hexdigest()
+    words = json.loads((folder / manifest["words"]).read_text(encoding="utf-8"))
+    said = hashlib.sha256((words["salt"] + words["text"]).encode()).hexdigest()
+    for number, line in enumerate(events, start=1):
+        facts = json.loads(line)
+        details = facts["details"]
+        lines.append(f"{facts['ts_utc']} {facts['action']} by {facts['actor_pid']}")
+        if details.get("payload_sha256", payload) != payload:
+            wrong.append(f"event {number}: is about another order than {manifest['payload']}")
+        if words["salt"] and details.get("words_sha256", said) != said:
+            wrong.append(f"event {number}: {manifest['words']} is not what was said")
+    if not words["salt"]:
+        lines.append("the words cannot be proved: their salt was erased")
+    if manifest["unsealed"]:
+        lines.append(f"{len(manifest['unsealed'])} events were not sealed yet and are left out")
     return wrong, lines
 
 

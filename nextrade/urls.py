@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from agents.api import Chat
 from nextrade import auth, pages
+from nextrade.ops import dossier
 from nextrade.ops.health import HealthJson, HealthPage
 from nextrade.ops.metrics import metrics
 
@@ -37,6 +38,7 @@ urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("api/v1/", include(api)),
     path("admin/second-factor/", pages.second_factor, name="second-factor"),
+    path("admin/dossier/<uuid:order_id>/", admin.site.admin_view(dossier.download), name="order-dossier"),
     path("admin/", admin.site.urls),
     path("ht/", HealthPage.as_view(), name="ht"),
     path("health", HealthJson.as_view(), name="health"),

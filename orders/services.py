@@ -5,11 +5,13 @@ A person's verb takes the person (`by`), the moment (`at`), and never a flag tha
 
 import hashlib
 import re
+import secrets
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -62,7 +64,7 @@ class Request:
     """What an agent asks for, as text, still to be read. key: names the tool call, so that a replay is the same order.
 
     words: the person's message; is_tainted: not all of the order is found there. thread_id, turn_id: where it was said.
-    rationale, model: who proposed it, and why.
+    rationale, model: who proposed it, and why. grounds: hashes of the prompts and tool results that it rests on.
     """
 
     key: str
@@ -79,6 +81,7 @@ class Request:
     model: str = ""
     thread_id: uuid.UUID | None = None
     turn_id: uuid.UUID | None = None
+    grounds: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_account(owner: User, *, cash_usd: Decimal, by: str, at: datetime) -> Account:
@@ -121,13 +124,19 @@ def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
             order.reserve_price_usd = risk.unit_price(queries.proposal(order), facts)
             order.approvals_needed = _approvals_needed(order, facts)
         order.save(force_insert=True)
-        details = {
+        details: dict[str, Any] = {
             "codes": [check.code.value for check in denials],
             "model": request.model,
             "is_tainted": order.is_tainted,
+            **request.grounds,
         }
+        salt = secrets.token_hex(16)  # a short message could be guessed from its bare hash
+        details["words_sha256"] = hashlib.sha256(f"{salt}{order.user_words}".encode()).hexdigest()
         event = Event.DENY if denials else Event.ADMIT
-        return transitions.move(order, event, actor=by, at=at, reason=risk.explain(denials), details=details)
+        personal = {"words_salt": salt}
+        return transitions.move(
+            order, event, actor=by, at=at, reason=risk.explain(denials), details=details, personal=personal
+        )
 
 
 def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at: datetime) -> Order:

@@ -83,6 +83,7 @@ def move(
     at: datetime,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
+    personal: Mapping[str, Any] | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Order:
     """Make one legal move: compare-and-set on version, audit event in the same transaction, signal after the commit.
@@ -107,6 +108,7 @@ def move(
         order_id=order.pk,
         thread_id=order.thread_id,
         details={"from": source.value, "to": target.value, "reason": reason, **_terms(order), **(details or {})},
+        personal=personal,
     )
     transaction.on_commit(lambda: order_moved.send_robust(Order, order_id=order.pk, action=ACTIONS[event]))
     return order
