@@ -1,0 +1,78 @@
+"""S2: 128 chats at once with a model that takes a second, two web processes; `/health/live` is asked meanwhile.
+
+Ideal: as many turns a second as there are clients, since each waits for the model alone.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.journeys.conftest import launch
+from tests.openai_server import openai_server
+from tests.performance.chat_turn import Client
+
+CLIENTS, ROUNDS, MODEL_S = 128, 8, 1.0
+
+
+def measure() -> dict[str, float]:
+    """Share of the ideal, p50 of a turn in seconds, p50 and p99 of `/health/live` in milliseconds."""
+    with openai_server(lambda request: {"content": "Hello."}) as server, tempfile.TemporaryDirectory() as data:
+        server.latency_s = MODEL_S
+        running = launch(
+            Path(data),
+            WEB_WORKERS="2",
+            NEXTRADE_RATE_LIMIT="1000000/min",
+            LOG_LEVEL="WARNING",
+            OPENAI_API_KEY="sk-x",
+            OPENAI_BASE_URL=server.url,
+            NEXTRADE_MODEL="slow",
+            NEXTRADE_ANSWER_CACHE_S="0",
+        )
+        product = next(running)
+        try:
+            clients = [Client(product, ("ann", "ben")[number % 2]) for number in range(CLIENTS)]
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                list(pool.map(lambda client: client.turn_ms("hello"), clients))  # warm
+                alive: list[float] = []
+                over = threading.Event()
+                watcher = threading.Thread(target=_watch, args=(product.url, alive, over))
+                watcher.start()
+                start = time.perf_counter()
+                times = list(pool.map(lambda client: [client.turn_ms("hello") for _ in range(ROUNDS)], clients))
+                took = time.perf_counter() - start
+                over.set()
+                watcher.join()
+        finally:
+            running.close()  # type: ignore[attr-defined]
+    alive.sort()
+    return {
+        "turns_per_s": CLIENTS * ROUNDS / took,
+        "share_of_ideal": CLIENTS * ROUNDS / took / (CLIENTS / MODEL_S),
+        "turn_p50_s": statistics.median(one for row in times for one in row) / 1000,
+        "alive_p50_ms": statistics.median(alive),
+        "alive_p99_ms": alive[int(0.99 * len(alive))],
+    }
+
+
+def _watch(url: str, alive: list[float], over: threading.Event) -> None:
+    while not over.is_set():
+        start = time.perf_counter()
+        urllib.request.urlopen(f"{url}/health/live", timeout=30).read()
+        alive.append((time.perf_counter() - start) * 1000)
+        over.wait(0.05)
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    sys.stdout.write(json.dumps({name: round(value, 3) for name, value in measure().items()}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
