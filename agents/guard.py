@@ -13,9 +13,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import unquote
 
+from django.conf import settings
+
+from agents.guard_phrases import PHRASES
 from agents.guard_rules import (
     CARD_ISSUERS,
     EXACT,
@@ -90,7 +94,7 @@ def screen_input(text: str) -> Verdict:
         return Verdict(valid=False, length=len(text), patterns=(), score=0, categories=(), flagged=False, too_long=True)
     rules, score = _findings(text)
     patterns = tuple(dict.fromkeys(rule_name for rule_name, _ in rules))
-    valid = score < BLOCK_SCORE
+    valid = score < settings.GUARD_BLOCK_SCORE
     if not valid:
         logger.warning("Input validation failed: detected patterns %s", list(patterns))
     return Verdict(
@@ -99,7 +103,7 @@ def screen_input(text: str) -> Verdict:
         patterns=patterns,
         score=score,
         categories=tuple(dict.fromkeys(category for _, category in rules)),
-        flagged=valid and score >= FLAG_SCORE,
+        flagged=valid and score >= settings.GUARD_FLAG_SCORE,
     )
 
 
@@ -110,8 +114,7 @@ def _findings(text: str) -> tuple[list[tuple[str, str]], int]:
     score = sum(rule.score for rule in plain.values())
     if score >= BLOCK_SCORE:
         return found, min(score, 100)
-    hidden = {rule.name: rule for variant in _variants(text) for rule in _telling(_matches(variant))}
-    new = [rule for name, rule in hidden.items() if name not in plain]
+    new = [rule for name, rule in _hidden(text).items() if name not in plain]
     if new and sum(rule.score for rule in new) >= FLAG_SCORE:
         score += sum(rule.score for rule in new) + HIDDEN_SCORE
         found += [(rule.name, rule.category) for rule in new] + [("hidden payload", "obfuscation")]
@@ -119,6 +122,17 @@ def _findings(text: str) -> tuple[list[tuple[str, str]], int]:
         score += BLOCK_SCORE
         found.append(("letter-spaced payload", "obfuscation"))
     return found, min(score, 100)
+
+
+def _hidden(text: str) -> dict[str, Rule]:
+    """The rules that a hidden reading breaks; the search ends with the first reading that would be blocked."""
+    hidden: dict[str, Rule] = {}
+    for variant in dict.fromkeys(_variants(text)):
+        found = {rule.name: rule for rule in _telling(_matches(variant))}
+        hidden |= found
+        if sum(rule.score for rule in found.values()) >= BLOCK_SCORE:
+            break
+    return hidden
 
 
 def _telling(rules: Iterable[Rule]) -> list[Rule]:
@@ -140,7 +154,7 @@ class Sentence:
 def _matches(text: str) -> Iterator[Rule]:
     readable = _readable(text)
     folded = readable.casefold()
-    for rule in TEXT_RULES:
+    for rule in (*TEXT_RULES, *PHRASES):
         if any(hint in folded for hint in rule.hints) and rule.pattern.search(readable):
             yield rule
     hits: set[int] = set()
@@ -156,7 +170,7 @@ def _says(sentence: Sentence, rule: Rule) -> bool:
     return rule.pattern.search(sentence.marked) is not None
 
 
-_ASKED_OF_US = re.compile(r" /[^:]*\b(?:reveal|stamp|evade)\b")
+_ASKED_OF_US = re.compile(r" /[^:]*\b(?:reveal|evade)\b")
 
 
 def _tagged(text: str) -> list[Sentence]:
@@ -185,7 +199,7 @@ def _tagged(text: str) -> list[Sentence]:
     return sentences
 
 
-def _marked(word: str, tags: list[str], *, first: bool) -> str:
+def _marked(word: str, tags: tuple[str, ...], *, first: bool) -> str:
     """`/drop:ignore`; behind `#` what no gap may cross, behind `~` what some may not."""
     if not (tags or first):
         return f" {word}"
@@ -201,14 +215,15 @@ def _sentence(words: list[str], concepts: set[str], *, asked: bool) -> Sentence:
     return Sentence(marked=marked, concepts=frozenset(concepts), asks=asks)
 
 
-def _concepts(word: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def _concepts(word: str) -> tuple[str, ...]:
     if word.isdecimal():
-        return ["num"]
+        return ("num",)
     bare = word[1:] if word[0] == "و" else ""  # Arabic writes "and" attached
     tags = [*EXACT.get(word, ()), *EXACT.get(bare, ())]
     for end in range(SHORTEST_STEM, min(len(word), LONGEST_STEM) + 1):
         tags += STEMS.get(word[:end], ())
-    return tags
+    return tuple(tags)
 
 
 # ---- what a text hides
@@ -383,8 +398,19 @@ def look_at_output(text: str, *, canary: str = "") -> Screened:
 
 
 def redact(text: str) -> str:
-    """The text with secrets and personal numbers replaced by `[redacted <kind>]`."""
-    return _redacted(text)[0]
+    """The text as it may stand in a log: secrets, personal numbers, e-mail addresses and international telephone
+    numbers replaced by `[redacted <kind>]`."""
+    clean = _EMAIL.sub("[redacted e-mail]", _redacted(text)[0])
+    if "+" not in clean:
+        return clean
+    from phonenumbers import PhoneNumberMatcher  # a tenth of a second, which most processes never need
+
+    for found in reversed(list(PhoneNumberMatcher(clean, None))):
+        clean = f"{clean[: found.start]}[redacted phone]{clean[found.end :]}"
+    return clean
+
+
+_EMAIL = re.compile(r"\b[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
 
 
 def _redacted(text: str) -> tuple[str, list[str]]:

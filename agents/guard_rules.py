@@ -241,7 +241,8 @@ def _words(name: str, category: str, score: int, *templates: str, asking_is_fine
     return made
 
 
-def _text(name: str, category: str, score: int, pattern: str, *hints: str) -> list[Rule]:
+def text_rules(name: str, category: str, score: int, pattern: str, *hints: str) -> list[Rule]:
+    """A rule over plain text, tried where one of the hints stands in it."""
     flags = re.IGNORECASE | re.MULTILINE
     return [Rule(name=name, category=category, score=score, pattern=re.compile(pattern, flags), hints=hints)]
 
@@ -265,8 +266,8 @@ WORD_RULES: tuple[Rule, ...] = (
         "override",
         70,
         "drop ~1 all .2 you .3 told",
-        "drop .1 all .1 told",
-        "drop ~1 all .2 prior !i",
+        "drop .1 all !i .1 told",
+        "drop ~1 all .2 prior !i|num",
         "drop ~2 all|prior ~2 task",
         "drop .1 all lead .1 reveal",
         "prior ~2 task ~2 drop",
@@ -313,7 +314,7 @@ WORD_RULES: tuple[Rule, ...] = (
         "repeat the text above",
         "prompt extraction",
         70,
-        "reveal|what ~4 all|message ~3 'above",
+        "reveal|what ~4 all|message ~3 'above !num",
         "reveal|what|need ~6 message|all .8 prior mine .2 message",
         "reveal ~6 prior .2 mine .2 firstly|message",
         "reveal|what .4 'beginning .4 'prompt|conversation|chat",
@@ -685,7 +686,7 @@ RULES_ABOUT = MappingProxyType(_by_last_concept())
 _LEVEL = r"(?:INFO|WARNING|ERROR|DEBUG|CRITICAL|AUDIT|NOTICE|SUCCESS)"
 _GRANT = r"(?:approv|grant|released|waived|override|role|admin|reviewer|valid: ?true|allow|bypass|unlocked|authori[sz]ed|elevat)"
 TEXT_RULES: tuple[Rule, ...] = (
-    *_text(
+    *text_rules(
         "fake chat tokens",
         "fake chat tokens",
         75,
@@ -694,7 +695,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "[",
         "role",
     ),
-    *_text(
+    *text_rules(
         "fake system message",
         "fake chat tokens",
         70,
@@ -708,7 +709,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "sysadmin",
         "response",
     ),
-    *_text(
+    *text_rules(
         "fake dialogue",
         "fake chat tokens",
         40,
@@ -718,7 +719,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "bot",
         "ai:",
     ),
-    *_text(
+    *text_rules(
         "fake approval in a dialogue",
         "fake chat tokens",
         45,
@@ -728,7 +729,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "check",
         "authori",
     ),
-    *_text(
+    *text_rules(
         "policy block",
         "fake chat tokens",
         75,
@@ -736,7 +737,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "=",
         ":",
     ),
-    *_text(
+    *text_rules(
         "policy file",
         "fake chat tokens",
         70,
@@ -748,7 +749,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "=",
         ":",
     ),
-    *_text(
+    *text_rules(
         "image or link with data",
         "exfiltration",
         75,
@@ -756,7 +757,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "http",
         "www",
     ),
-    *_text(
+    *text_rules(
         "image from a host",
         "exfiltration",
         35,
@@ -764,7 +765,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "![",
         "<img",
     ),
-    *_text(
+    *text_rules(
         "sql injection",
         "code injection",
         70,
@@ -787,7 +788,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "sqlite",
         "xp_",
     ),
-    *_text(
+    *text_rules(
         "shell injection",
         "code injection",
         70,
@@ -803,7 +804,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "file:",
         "/proc",
     ),
-    *_text(
+    *text_rules(
         "python injection",
         "code injection",
         70,
@@ -818,7 +819,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "manage.py",
         "settings.",
     ),
-    *_text(
+    *text_rules(
         "template injection",
         "code injection",
         70,
@@ -829,7 +830,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "<%",
         "#{",
     ),
-    *_text(
+    *text_rules(
         "script injection",
         "code injection",
         70,
@@ -839,7 +840,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "document.",
         "data:",
     ),
-    *_text(
+    *text_rules(
         "forged log line",
         "log forging",
         75,
@@ -857,7 +858,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "\\",
         "-",
     ),
-    *_text(
+    *text_rules(
         "forged status line",
         "log forging",
         45,
@@ -868,7 +869,7 @@ TEXT_RULES: tuple[Rule, ...] = (
         "audit",
         "status",
     ),
-    *_text(
+    *text_rules(
         "instructions in markup",
         "indirect",
         60,

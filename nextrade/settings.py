@@ -280,6 +280,9 @@ NEWS = env("NEXTRADE_NEWS", default="tavily" if TAVILY_API_KEY else "none")
 WEB = env("NEXTRADE_WEB", default="tavily" if TAVILY_API_KEY else "none")
 TURN_DEADLINE_S = env.int("NEXTRADE_TURN_DEADLINE_S", default=30)
 
+GUARD_BLOCK_SCORE = env.int("NEXTRADE_GUARD_BLOCK_SCORE", default=70)
+GUARD_FLAG_SCORE = env.int("NEXTRADE_GUARD_FLAG_SCORE", default=40)
+
 # --- logs
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOG_FORMAT = env("LOG_FORMAT", default="text")
