@@ -54,6 +54,9 @@ campaigns: install
 	  $(BIN)/python -m tests.campaigns.race --database $$database; \
 	  $(BIN)/python -m tests.campaigns.faults --database $$database; \
 	  $(BIN)/python -m tests.campaigns.trail --database $$database; \
+	  $(BIN)/python -m tests.campaigns.hostile --database $$database; \
+	  $(BIN)/python -m tests.campaigns.models --database $$database; \
+	  $(BIN)/python -m tests.campaigns.outage --database $$database; \
 	  $(BIN)/python -m tests.performance.approvals --database $$database; \
 	done
 	CAMPAIGN=long $(BIN)/pytest tests/orders/test_properties.py

@@ -1,4 +1,7 @@
-"""The campaigns in their short form; `make campaigns` runs the long one, whose figures are in docs/figures.md."""
+"""The campaigns in their short form; `make campaigns` runs the long one, whose figures are in docs/figures.md.
+
+R14 and R15 have their short forms in tests/agents: test_breakers.py and test_providers.py.
+"""
 
 import os
 import subprocess
@@ -18,6 +21,8 @@ DATABASE = os.environ.get("TEST_DATABASE_URL", "sqlite")
         ("crash", "--kills", "5", "--seconds", "60", "--control"),
         ("race", "--rounds", "3"),
         ("faults", "--orders", "25"),
+        ("hostile", "--every", "40"),
+        ("models", "--timeout-s", "4", "--every", "31"),
         ("trail", "--events", "400", "--writers", "4", "--changed", "40", "--size", "2000"),
     ],
     ids=lambda campaign: " ".join(campaign),
