@@ -10,6 +10,7 @@ to its root; whoever calls says what it must not be behind (compliance.sealer).
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -69,11 +70,11 @@ def pending(*, above: int, refused: Collection[int]) -> list[Unsealed]:
     return [Unsealed(*row) for row in rows.iterator(chunk_size=5000) if row[0] not in refused]
 
 
-def is_written_by_us(event: Unsealed, *, first_signed: int) -> bool:
+def is_written_by_us(event: Unsealed, *, first_signed: int, folder: Path | None = None) -> bool:
     """Whether its HMAC is right. Events from before there were HMACs have none, and lower ids than all that do."""
     if event.writer_mac is None:
         return 0 < event.id < first_signed
-    return mac.is_right(bytes(event.canonical), bytes(event.writer_mac), event.mac_key_id)
+    return mac.is_right(bytes(event.canonical), bytes(event.writer_mac), event.mac_key_id, folder=folder)
 
 
 def first_signed() -> int:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from compliance import anchors, notes, seal, trust
@@ -113,11 +114,11 @@ class Sealer:
 
     def _batches(self, at: datetime) -> dict[str, list[Unsealed]]:
         """What is to be sealed, by log. An event whose HMAC is wrong is left out, and raises the alarm once."""
-        first = seal.first_signed()
+        first, folder = seal.first_signed(), settings.KEYS_DIR
         found: dict[str, list[Unsealed]] = {}
         logs: dict[str, str] = {}
         for event in seal.pending(above=self.floor, refused=self.refused):
-            if not seal.is_written_by_us(event, first_signed=first):
+            if not seal.is_written_by_us(event, first_signed=first, folder=folder):
                 self.refused.add(event.id)
                 raise_alert("event_not_ours", actor="system:sealer", at=at, details={"event": event.id})
                 continue
