@@ -1,5 +1,6 @@
 """The cast, a fixed noon, and a database whose trail may be emptied between tests."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from agents import memory
-from compliance import projection, subjects, triggers
+from compliance import grants, projection, subjects, triggers
 from orders import services
 from orders.models import Account, Limits, Order
 
@@ -84,6 +87,33 @@ def people_are_fresh() -> None:
     projection.username.cache_clear()
     Path(settings.SUBJECTS_DATABASE["NAME"]).unlink(missing_ok=True)
     subjects.forget()
+
+
+@pytest.fixture(autouse=True)
+def restricted_role(request: pytest.FixtureRequest, limits: None) -> Iterator[None]:
+    """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes."""
+    wanted = os.environ.get("TEST_ROLE", "")
+    if (
+        not wanted
+        or settings.SQLITE
+        or ("db" not in request.fixturenames and "transactional_db" not in request.fixturenames)
+    ):
+        yield
+        return
+
+    def take_on(connection: Any = connection, **_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET ROLE {wanted}")
+
+    with connection.cursor() as cursor:
+        for statement in grants.statements():
+            cursor.execute(statement)
+    take_on()
+    connection_created.connect(take_on)
+    yield
+    connection_created.disconnect(take_on)
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
 
 
 @pytest.fixture(autouse=True)
