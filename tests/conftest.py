@@ -93,11 +93,7 @@ def people_are_fresh() -> None:
 def restricted_role(request: pytest.FixtureRequest, limits: None) -> Iterator[None]:
     """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes."""
     wanted = os.environ.get("TEST_ROLE", "")
-    if (
-        not wanted
-        or settings.SQLITE
-        or ("db" not in request.fixturenames and "transactional_db" not in request.fixturenames)
-    ):
+    if not wanted or settings.SQLITE or not {"db", "transactional_db"} & set(request.fixturenames):
         yield
         return
 

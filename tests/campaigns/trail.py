@@ -271,7 +271,8 @@ def campaign(database: str, *, writers: int, events: int, changed: int, seed: in
                 with transaction.atomic():
                     order = uuid.uuid4() if number % 3 else None
                     action = Action.ORDER_APPROVED if order else Action.CHAT_REQUEST
-                    audit.record(action, actor="user:1", at=ground.now(), order_id=order, details={"n": str(number)})
+                    facts = {"details": {"n": str(number)}, "personal": {"said": f"word {number}"}}
+                    audit.record(action, actor="user:1", at=ground.now(), order_id=order, **facts)
                 if number % 20 == 0:
                     sealer.seal(at=ground.now())
             sealer.seal(at=ground.now())
