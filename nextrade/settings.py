@@ -162,7 +162,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
 LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_REDIRECT_URL = "home"
 
 _rules = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [

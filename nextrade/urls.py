@@ -1,11 +1,11 @@
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from agents.api import Chat
-from nextrade import auth, pages
+from nextrade import auth, desk, pages
 from nextrade.ops import dossier
 from nextrade.ops.health import HealthJson, HealthPage
 from nextrade.ops.metrics import metrics
@@ -35,7 +35,15 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("", desk.home, name="home"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(next_page="home"), name="logout"),
+    path("parts/", desk.parts, name="parts"),
+    path("say/", desk.say, name="say"),
+    path("say/stream/", desk.DeskStream.as_view(), name="say-stream"),
+    path("threads/<uuid:thread_id>/", desk.desk, name="thread"),
+    path("threads/<uuid:thread_id>/parts/", desk.parts, name="thread-parts"),
+    path("orders/<uuid:order_id>/cancel/", desk.cancel, name="desk-cancel"),
     path("api/v1/", include(api)),
     path("admin/second-factor/", pages.second_factor, name="second-factor"),
     path("admin/dossier/<uuid:order_id>/", admin.site.admin_view(dossier.download), name="order-dossier"),
