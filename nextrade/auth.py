@@ -87,7 +87,7 @@ class SecondFactorMissing(NotPermitted):
     code = "second_factor_missing"
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class LivingTokenSerializer(serializers.Serializer[Any]):
     id = serializers.SerializerMethodField()
     scopes = serializers.SerializerMethodField()
     created = serializers.DateTimeField()
@@ -107,10 +107,10 @@ class TokenSerializer(serializers.Serializer[Any]):
 class Tokens(APIView):
     """Your tokens that live: what each may do and until when. None can be read again."""
 
-    @extend_schema(responses=TokenSerializer(many=True))
+    @extend_schema(responses=LivingTokenSerializer(many=True))
     def get(self, request: PersonRequest) -> Response:
         alive = get_token_model().objects.filter(user=request.user, expiry__gt=timezone.now()).order_by("-created")
-        return Response(TokenSerializer(alive, many=True, context={"request": request}).data)
+        return Response(LivingTokenSerializer(alive, many=True, context={"request": request}).data)
 
 
 class RevokeToken(APIView):

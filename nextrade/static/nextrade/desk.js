@@ -16,7 +16,7 @@ async function refresh() {
   const reply = await fetch(form.dataset.parts, {headers: {"X-Requested-With": "desk"}});
   if (!reply.ok || reply.redirected) return;
   const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
-  for (const id of ["talk", "side"]) {
+  for (const id of ["threads", "talk", "side"]) {
     const [now, then] = [document.getElementById(id), fresh.getElementById(id)];
     if (!then || now.innerHTML === then.innerHTML) continue;
     const wasAtEnd = now.scrollHeight - now.scrollTop - now.clientHeight < 80;
