@@ -21,6 +21,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
@@ -164,6 +165,15 @@ def _connected() -> Iterator[BaseDatabaseWrapper]:
         yield connection
     finally:
         connection.close()
+
+
+@register(Tags.security, deploy=True)
+def keys_are_shared(**_: Any) -> list[CheckMessage]:
+    """`check --deploy`: a server for the books and a file for the keys means that each machine has keys of its own."""
+    if "sqlite" in settings.SUBJECTS_DATABASE["ENGINE"] and "sqlite" not in settings.DATABASES["default"]["ENGINE"]:
+        hint = "set NEXTRADE_SUBJECTS_URL to a database that every machine reaches, apart from DATABASE_URL"
+        return [Warning("the keys of personal data are in a file of this machine", hint=hint, id="compliance.W002")]
+    return []
 
 
 def every_class() -> list[str]:

@@ -88,3 +88,10 @@ def test_the_rebuilt_log_has_the_words_until_they_are_erased(db: None, settings:
     subjects.destroy("user:1", subjects.every_class(), at=NOON)
     call_command("audit", "rebuild_log")
     assert SAID not in log.read_text()
+
+
+def test_check_warns_of_keys_that_only_one_machine_has(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
+    assert [found.id for found in subjects.keys_are_shared()] == ["compliance.W002"]
+    settings.SUBJECTS_DATABASE = {"ENGINE": "django.db.backends.postgresql"}
+    assert subjects.keys_are_shared() == []
