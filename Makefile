@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PORT
 
-.PHONY: install run test verify lint types bench campaigns e2e lock clean
+.PHONY: install run test verify lint types audit bench campaigns e2e lock clean
 
 install: .venv/installed $(DATA)/demo_secret_key
 
@@ -43,6 +43,9 @@ types: install
 	$(BIN)/mypy
 
 verify: lint types test
+
+audit: install
+	$(BIN)/python -m tests.supply_chain
 
 bench: install
 	$(BIN)/python -m tests.performance.chat_turn --write docs/figures.md
