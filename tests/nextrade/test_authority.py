@@ -26,7 +26,6 @@ HIDDEN = (401, 404, 404, 403, 403, 403)
 
 # route: {method: status for each of PEOPLE}; a method that is not named is 405 (401 for nobody)
 TABLE: dict[str, dict[str, tuple[int, ...]]] = {
-    "": {"get": OPEN},
     "ht/": {"get": OPEN},
     "health": {"get": OPEN},
     "docs": {"get": OPEN},
@@ -54,6 +53,17 @@ TABLE: dict[str, dict[str, tuple[int, ...]]] = {
     f"{API}compliance/events/": {"get": (401, 403, 403, 403, 200, 403)},
     f"{API}compliance/events/<int:pk>/proof/": {"get": (401, 403, 403, 403, 200, 403)},
 }
+WEB = {  # the desk's pages, for the session of a person who may use the desk
+    "",
+    "login/",
+    "logout/",
+    "parts/",
+    "say/",
+    "say/stream/",
+    "threads/<uuid:thread_id>/",
+    "threads/<uuid:thread_id>/parts/",
+    "orders/<uuid:order_id>/cancel/",
+}
 ELSEWHERE = {"health/live", "health/ready", "metrics"}  # tests of their own, in test_ops
 
 
@@ -70,7 +80,7 @@ def routes() -> Iterator[tuple[str, Any]]:
 
 def test_every_route_has_its_row_and_every_row_its_route() -> None:
     found = {route for route, _ in routes() if not route.startswith("admin/")}
-    assert found - ELSEWHERE - set(TABLE) == set()
+    assert found - ELSEWHERE - WEB - set(TABLE) == set()
     assert set(TABLE) - found == set()
 
 
@@ -100,6 +110,25 @@ def test_each_person_may_do_what_the_table_says(
         if person in ("nobody", "other", "clerk") and "orders" in route:
             assert str(order.client_order_id) not in reply.content.decode()
     assert Order.objects.get().status in {Status.PENDING_APPROVAL, Status.WITHDRAWN}
+
+
+@pytest.mark.django_db
+def test_the_desk_s_pages_tell_nothing_to_nobody_and_nothing_of_another_person(propose: Propose, ben: User) -> None:
+    order = propose()
+    clerk = User.objects.create_user("clerk", "clerk@nextrade.example", "secret", is_staff=True)
+    webs = {"nobody": Client(), "other": Client(), "clerk": Client()}
+    webs["other"].force_login(ben)
+    webs["clerk"].force_login(clerk)
+    for route in WEB - {"", "login/", "logout/"}:
+        path = "/" + route.replace("<uuid:order_id>", str(order.pk)).replace("<uuid:thread_id>", str(order.pk))
+        for name, web in webs.items():
+            for method in ("get", "post"):
+                reply = getattr(web, method)(path)
+                assert reply.status_code < 500
+                if name != "other" or "<uuid" in route:
+                    assert reply.status_code in (302, 401, 403, 404, 405), (name, method, path)
+    order.refresh_from_db()
+    assert order.status == Status.PENDING_APPROVAL
 
 
 def admin_paths() -> list[str]:
