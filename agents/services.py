@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from agents import answers, costs, guard, metrics
+from agents import answers, claims, costs, guard, metrics
 from agents.evidence import Citation
 from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
@@ -154,7 +154,7 @@ def _remember(turn: Turn, said: str) -> None:
 
 
 def _finish(turn: Turn, text: str, *, is_cached: bool = False) -> Answer:
-    screened = guard.screen_output(text)
+    screened = guard.screen_output(claims.corrected(turn, text))
     now = timezone.now()
     _close(turn, screened=screened, at=now)
     orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
