@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Checkpointer
 
 from agents import database, llm, memory, portfolio, research, supervisor
 from agents.middleware import Desk, Memory
@@ -26,7 +27,7 @@ Graph = CompiledStateGraph[Any, Turn, Any, Any]
 
 
 def build_graph(model: BaseChatModel, checkpointer: BaseCheckpointSaver[Any] | None) -> Graph:
-    agents = [(agent.NAME, _agent(model, agent.NAME, agent.TOOLS)) for agent in (research, portfolio, database)]
+    agents = [(agent.NAME, _agent(model, agent.NAME, agent.TOOLS, False)) for agent in (research, portfolio, database)]
     transfers = [supervisor.transfer(name, agent) for name, agent in agents]
     return _agent(model, supervisor.NAME, transfers, checkpointer)
 
@@ -87,7 +88,8 @@ def forget(thread_id: uuid.UUID) -> None:
     memory.checkpointer().delete_thread(str(thread_id))
 
 
-def _agent(model: BaseChatModel, name: str, tools: Any, checkpointer: BaseCheckpointSaver[Any] | None = None) -> Graph:
+def _agent(model: BaseChatModel, name: str, tools: Any, checkpointer: Checkpointer = None) -> Graph:
+    """checkpointer: False for a sub-agent, which would inherit the supervisor's and keep what its tools gave."""
     return create_agent(
         model,
         list(tools),

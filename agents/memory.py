@@ -75,7 +75,7 @@ def prune() -> int:
     assert isinstance(saver, PostgresSaver)
     with Connection.connect(_conninfo(), autocommit=True) as connection:
         rows = connection.execute(
-            "SELECT thread_id, count(*) - 1 FROM checkpoints GROUP BY thread_id HAVING count(*) > 1"
+            "SELECT thread_id, count(*) - 1 FROM checkpoints GROUP BY thread_id, checkpoint_ns HAVING count(*) > 1"
         ).fetchall()
     saver.prune([row[0] for row in rows])
     return sum(row[1] for row in rows)

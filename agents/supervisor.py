@@ -29,6 +29,7 @@ def transfer(name: str, agent: CompiledStateGraph[Any, Any, Any, Any]) -> BaseTo
             {"messages": [HumanMessage(instructions)]},
             {"max_concurrency": 1, "recursion_limit": 40},
             context=runtime.context,
+            durability="exit",  # it keeps nothing, and langgraph 1.2 cannot wait for nothing to be kept
         )
         return str(said["messages"][-1].text)
 

@@ -44,7 +44,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         if is_enrolled and (known := factor.verify(user, code)):
             _pass(request, known)
-            return redirect("admin:index")
+            return redirect("admin:index" if user.is_staff else "home")
         if not is_enrolled and (enrolled := factor.enrol(user, code)):
             _pass(request, enrolled[0])
             return _page(request, codes=enrolled[1])

@@ -30,6 +30,8 @@ from compliance.models import Outcome
 RECOVERY_CODES, CODE_BYTES = 10, 5
 HAS_DEVICE = "has_second_factor"
 OPEN = ("/admin/login/", "/admin/logout/", "/admin/second-factor/", "/admin/jsi18n/")
+GUARDED = ("/admin/", "/say/", "/threads/", "/parts/", "/orders/")
+"""Where a session acts. The home page is in it too, and is named as a whole."""
 
 
 def is_needed(user: User) -> bool:
@@ -40,11 +42,12 @@ def is_needed(user: User) -> bool:
 def required(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Send whoever has only given a password from any page of the admin to the page of the second factor."""
+    """Send whoever has only given a password from any page of the admin or the desk to the second factor's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
-        if path.startswith("/admin/") and not path.startswith(OPEN) and not is_passed(request):
+        is_guarded = path == "/" or path.startswith(GUARDED)
+        if is_guarded and not path.startswith(OPEN) and not is_passed(request):
             return redirect("second-factor")
         return get_response(request)
 

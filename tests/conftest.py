@@ -19,6 +19,7 @@ from agents import memory
 from compliance import grants, projection, subjects, triggers
 from orders import services
 from orders.models import Account, Limits, Order
+from tests import caching
 
 Propose = Callable[..., Order]
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
@@ -79,6 +80,11 @@ def olga(db: None) -> User:
 @pytest.fixture
 def account(ann: User) -> Account:
     return Account.objects.get(owner=ann)
+
+
+@pytest.fixture(autouse=True)
+def the_cache_is_fresh() -> None:
+    caching.begin()
 
 
 @pytest.fixture(autouse=True)

@@ -19,12 +19,13 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "NEXTRADE_RATE_LIMIT"):
     os.environ.pop(name, None)
 
 from nextrade.settings import *  # noqa: E402, F403
-from nextrade.settings import DATA_DIR, DATABASES, SQLITE, STATIC_ROOT, STORAGES, SUBJECTS_DATABASE  # noqa: E402
+from nextrade.settings import CACHES, DATA_DIR, DATABASES, SQLITE, STATIC_ROOT, STORAGES, SUBJECTS_DATABASE  # noqa: E402
 
 SUBJECTS_DATABASE["OPTIONS"]["init_command"] = "PRAGMA synchronous=OFF; PRAGMA secure_delete=ON;"
 if SQLITE:  # a file, since tools run in threads of their own; no fsync, since no test pulls the plug
     DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA_DIR) / "test.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+CACHES["default"]["KEY_FUNCTION"] = "tests.caching.key"
 STATIC_ROOT.mkdir()
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

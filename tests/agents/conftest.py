@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from agents import calls
 from nextrade import resilience
@@ -18,5 +17,4 @@ def provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIS
         settings.MODEL_SIMPLE = settings.MODEL_FALLBACK = settings.AZURE_API_VERSION = ""
         monkeypatch.setattr(resilience, "_backoff", lambda state: 0.02)
         calls._budget.cache_clear()
-        cache.clear()  # of answers that another test has paid for
         yield server

@@ -180,6 +180,9 @@ def test_nothing_of_a_tool_s_result_outlives_its_turn(ann: User) -> None:
     remembered = graph.desk().get_state({"configurable": {"thread_id": str(answer.thread_id)}}).values["messages"]
     assert [message.type for message in remembered] == ["human", "ai"]
     assert not any(getattr(message, "tool_calls", None) for message in remembered)
+    config: Any = {"configurable": {"thread_id": str(answer.thread_id)}}
+    kept = list(memory.checkpointer().list(config))
+    assert {checkpoint.config["configurable"]["checkpoint_ns"] for checkpoint in kept} == {""}
 
 
 def test_a_long_talk_stays_short_for_the_model_and_keeps_what_was_named(ann: User) -> None:

@@ -144,7 +144,7 @@ def launch(data: Path, **settings: str) -> Iterator[Product]:
         _sql(server, f"CREATE DATABASE {database}")
         env["DATABASE_URL"] = f"{server.rsplit('/', 1)[0]}/{database}"
     if os.environ.get("TEST_REDIS_URL"):
-        env["REDIS_URL"] = os.environ["TEST_REDIS_URL"]
+        env |= {"REDIS_URL": os.environ["TEST_REDIS_URL"], "NEXTRADE_CACHE_PREFIX": database}
     product = Product(env=env, port=port)
     try:
         product.manage("migrate", "--verbosity", "0")

@@ -214,3 +214,16 @@ def test_who_has_enrolled_is_asked_where_it_is_not_demanded_too(bob: User) -> No
     assert logged_in("bob").get("/admin/orders/order/").status_code == 200
     enrolled(bob)
     assert logged_in("bob").get("/admin/orders/order/")["Location"] == PAGE
+
+
+@pytest.mark.django_db
+def test_a_trader_who_has_enrolled_is_asked_at_the_desk_too(ann: User) -> None:
+    TOTPDevice.objects.create(user=ann, name="authenticator", confirmed=True)
+    web = Client()
+    web.post("/login/", {"username": "ann", "password": "secret"})
+    for path in ("/", "/parts/", "/say/stream/"):
+        reply = web.get(path)
+        assert (reply.status_code, reply["Location"]) == (302, PAGE)
+    passed = web.post(PAGE, {"code": code_of(ann)})
+    assert (passed.status_code, passed["Location"]) == (302, "/")
+    assert b"What would you like to know or trade?" in web.get("/").content

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
@@ -33,7 +32,7 @@ def sealer_beats(transactional_db: None) -> None:
 
 
 def get_health(path: str = "/health", **headers: str) -> Any:
-    cache.clear()
+    caching.begin()
     return Client(headers=headers).get(path)
 
 
@@ -82,7 +81,6 @@ def test_a_model_that_does_not_answer_degrades(settings: Any, caplog: pytest.Log
     assert (reply.status_code, reply.json()["status"], reply.json()["components"]["llm"]) == (200, "degraded", False)
     assert "LLM health check failed: " in caplog.text
     assert "sk-very-secret" not in caplog.text
-    cache.clear()
 
 
 def test_a_database_without_its_tables_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +107,8 @@ def test_the_page_is_for_browsers_and_its_json_is_the_same() -> None:
 
 
 def test_metrics_are_counted_with_the_guide_s_names(ann: User) -> None:
-    from tests.agents.test_chat import client
+    from tests import caching
+from tests.agents.test_chat import client
 
     def counted(text: str) -> dict[str, float]:
         lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("nextrade_requests_total")]

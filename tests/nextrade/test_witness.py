@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
-from django.core.cache import cache
 from django.test import Client
 
 from compliance import audit
@@ -18,7 +17,6 @@ def details(action: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def admin(client: Client, olga: User) -> Client:
-    cache.clear()
     client.force_login(olga)
     return client
 

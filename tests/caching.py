@@ -1,0 +1,14 @@
+"""Each test has keys of its own in the cache, which no rollback empties and which processes may share."""
+
+import uuid
+
+prefix = ""
+
+
+def begin() -> None:
+    global prefix
+    prefix = uuid.uuid4().hex
+
+
+def key(name: str, key_prefix: str, version: int) -> str:
+    return f"{prefix}:{key_prefix}:{version}:{name}"
