@@ -21,6 +21,7 @@ from nextrade.ops import health, schedules
 from nextrade.ops.models import Heartbeat
 from nextrade.ops.tasks import heartbeat, prune
 from orders.models import Account, TradingState
+from tests import caching
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,8 +108,7 @@ def test_the_page_is_for_browsers_and_its_json_is_the_same() -> None:
 
 
 def test_metrics_are_counted_with_the_guide_s_names(ann: User) -> None:
-    from tests import caching
-from tests.agents.test_chat import client
+    from tests.agents.test_chat import client
 
     def counted(text: str) -> dict[str, float]:
         lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("nextrade_requests_total")]
