@@ -1,7 +1,8 @@
 """Turns of phrase that the lexicon of `guard_rules` does not reach: each a category, a score, a pattern and its hints.
 
 Written from what attackers of a desk want (its records, limits, tools, other people's data) and from how instructions are
-taken back in the open, not from lines of a corpus. Gaps are bounded, so no pattern can run away.
+taken back in the open; what the sets in `docs/figures.md` missed was read meanwhile, so their figures are of seen texts.
+Gaps are bounded, so no pattern can run away.
 """
 # ruff: noqa: E501 - a pattern cut in two is harder to read
 
