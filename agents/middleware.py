@@ -23,11 +23,6 @@ from nextrade.errors import NexTradeError
 
 MAX_HISTORY = 24
 """Messages of a thread that a model is shown; older ones stay in the database."""
-STEPS = {
-    "transfer_to_research": "Asking the research agent",
-    "transfer_to_portfolio": "Asking the portfolio agent",
-    "transfer_to_database": "Asking the database agent",
-}
 WORK = {
     "lookup_symbol": "Looking up a symbol",
     "get_quote": "Getting a price",
@@ -80,11 +75,10 @@ class Desk(AgentMiddleware[Any, Turn]):
         try:
             name = request.tool_call["name"]
             limits.count_tool_call(turn, self.agent, name, request.tool_call["args"])
-            turn.tell(
-                "status" if name in STEPS else "tool", {"step": name, "text": STEPS.get(name, WORK.get(name, name))}
-            )
+            kind, facts = _step(name)
+            turn.tell(kind, facts)
             result = handler(request)
-            if isinstance(result, ToolMessage) and name not in STEPS:
+            if isinstance(result, ToolMessage) and kind == "tool":
                 turn.results.append({"tool": name, "sha256": hashlib.sha256(result.text.encode()).hexdigest()})
                 turn.evidence.note(result.text)
             return limits.shorten(result) if isinstance(result, ToolMessage) else result
@@ -97,6 +91,14 @@ class Desk(AgentMiddleware[Any, Turn]):
             )
         finally:
             calls.release_connections()
+
+
+def _step(tool: str) -> tuple[str, dict[str, str]]:
+    """A call of a tool as an event: a hand-over is a status of the turn."""
+    kind, _, agent = tool.partition("transfer_to_")
+    if agent and not kind:
+        return "status", {"step": tool, "text": f"Asking the {agent} agent"}
+    return "tool", {"step": tool, "text": WORK.get(tool, tool)}
 
 
 class Memory(AgentMiddleware[Any, Turn]):

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -118,8 +118,11 @@ def enqueue(*, by: User, message: str, thread_id: uuid.UUID | None, request_id: 
 
 @log_execution_time
 def answer_queued(turn_id: uuid.UUID, *, at: datetime) -> Answer | None:
-    """Answer what `enqueue` took; None where another worker has it or has done it. A worker that died on it is followed
-    by one more; orders of the first stand and are not proposed again."""
+    """Answer what `enqueue` took; None where another worker has it or has done it.
+
+    A worker that died on it is followed by one more, which gives the answer that the first has kept, if it has; orders
+    of the first stand and are not proposed again.
+    """
     row = QueuedTurn.objects.select_related("owner", "thread").filter(pk=turn_id, finished_at=None).first()
     if row is None:
         return None
@@ -127,7 +130,9 @@ def answer_queued(turn_id: uuid.UUID, *, at: datetime) -> Answer | None:
         attempts=row.attempts + 1, state=QueuedTurn.State.RUNNING
     ):
         return None
-    turn = _turn(row.owner, row.thread, row.pk, row.words, tell=silent)
+    turn = _turn(row.owner, row.thread, row.pk, row.words, facts=_facts(row.thread), tell=silent)
+    if said := Message.objects.filter(turn_id=turn_id, role=Message.Role.ASSISTANT).first():
+        return _told(turn, said.content, at=said.created_at)
     if row.attempts >= MOST_ATTEMPTS or Order.objects.filter(turn_id=turn_id).exists():
         return _finish(turn, f"The process that answered you ended before it was done.{_proposed(turn)}")
     return _answer(turn)
@@ -157,12 +162,15 @@ def _finish(turn: Turn, text: str, *, is_cached: bool = False) -> Answer:
     screened = guard.screen_output(claims.corrected(turn, text))
     now = timezone.now()
     _close(turn, screened=screened, at=now)
-    orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
+    return _told(turn, screened.text, is_cached=is_cached, at=now)
+
+
+def _told(turn: Turn, text: str, *, is_cached: bool = False, at: datetime) -> Answer:
     return Answer(
-        response=screened.text,
+        response=text,
         thread_id=turn.thread_id,
-        at=now,
-        orders=list(orders),
+        at=at,
+        orders=list(_orders(turn)),
         model=turn.model,
         citations=turn.evidence.citations,
         unsupported=turn.unsupported,
@@ -232,16 +240,17 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
         raise InputRejected(
             "This message looks like an attempt to change how the assistant works. Please ask in other words."
         )
-    return _turn(by, thread, turn_id, message, tell=tell)
+    facts = _facts(thread) if thread_id else ""
+    return _turn(by, thread, turn_id, message, facts=facts, tell=tell)
 
 
-def _turn(owner: User, thread: Thread, turn_id: uuid.UUID, words: str, *, tell: Tell) -> Turn:
+def _turn(owner: User, thread: Thread, turn_id: uuid.UUID, words: str, *, facts: str, tell: Tell) -> Turn:
     return Turn(
         owner=owner,
         thread_id=thread.pk,
         turn_id=turn_id,
         words=words,
-        facts=_facts(thread),
+        facts=facts,
         topics=tuple(thread.topics),
         models=_models(words),
         deadline=time.monotonic() + settings.TURN_DEADLINE_S - CLOSING_S,
@@ -301,9 +310,15 @@ def _checked(answer: str, turn: Turn) -> str:
     return f"{answer}\n\nNo source of this answer gave these numbers, so do not rely on them: {named}."
 
 
+def _orders(turn: Turn) -> QuerySet[Order]:
+    return Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
+
+
 def _proposed(turn: Turn) -> str:
-    orders = Order.objects.filter(turn_id=turn.turn_id).order_by("created_at", "pk")
-    lines = [f"- {order.side} {plain(order.quantity)} {order.symbol}: {order.get_status_display()}" for order in orders]
+    lines = [
+        f"- {order.side} {plain(order.quantity)} {order.symbol}: {order.get_status_display()}"
+        for order in _orders(turn)
+    ]
     return "\n".join(["\n\nBefore that I made these orders, which stand:", *lines]) if lines else ""
 
 

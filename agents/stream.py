@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -58,18 +58,30 @@ class Recorder:
     count: int = 0
 
     def __call__(self, kind: str, data: Mapping[str, Any]) -> None:
+        event = Event(number=self.count + 1, kind=kind, data=json.loads(json.dumps(data, cls=DjangoJSONEncoder)))
+        self._keep(event)
+        self.told.put(event)
         self.spoken = "" if data.get("step") == AGAIN else self.spoken + data.get("text", "") * (kind == "token")
         self.count += 1
-        event = Event(number=self.count, kind=kind, data=json.loads(json.dumps(data, cls=DjangoJSONEncoder)))
+
+    def fail(self, error: Exception) -> None:
+        """End with an error, which whoever follows here hears of even where it cannot be kept."""
+        if not self.count:
+            self.told.put(error)
+            return
+        event = Event(number=self.count + 1, kind="error", data=_described(error))
+        self.told.put(event)
+        self._keep(event)
+
+    def _keep(self, event: Event) -> None:
         TurnEvent.objects.create(
             turn_id=self.turn_id,
             owner=self.owner,
             number=event.number,
-            kind=kind,
+            kind=event.kind,
             data=event.data,
             at=timezone.now(),
         )
-        self.told.put(event)
 
     def say_rest(self, whole: str) -> None:
         """Tell what the preview held back; nothing where the whole answer reads otherwise than what was told."""
@@ -108,10 +120,7 @@ def begin(turn_id: uuid.UUID, *, owner: User, run: Callable[[Tell], Mapping[str,
             recorder.say_rest(answer["response"])
             recorder("done", answer)
         except Exception as error:  # noqa: BLE001 - whoever follows is told; the log has it already
-            if recorder.count:
-                recorder("error", _described(error))
-            else:
-                recorder.told.put(error)
+            recorder.fail(error)
         finally:
             calls.release_connections()
 
@@ -133,7 +142,7 @@ def follow(turn_id: uuid.UUID, *, owner: User, after: int) -> Iterator[str]:
     return _follow_rows(turn_id, after)
 
 
-def forget(*, at: Any) -> int:
+def forget(*, at: datetime) -> int:
     """Drop the events that nobody can ask for any more; how many."""
     deleted, _ = TurnEvent.objects.filter(at__lt=at - 2 * KEPT).delete()
     return deleted

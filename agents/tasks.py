@@ -13,6 +13,8 @@ from nextrade.errors import NexTradeError
 log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(minutes=15)
+QUEUED_KEPT = timedelta(days=1)
+"""How long the status of a queued turn can be asked for; its words and answer stay in the conversation."""
 
 
 def tell_late() -> int:
@@ -20,7 +22,9 @@ def tell_late() -> int:
 
 
 def forget_streams() -> int:
-    return stream.forget(at=timezone.now())
+    now = timezone.now()
+    queued, _ = QueuedTurn.objects.filter(created_at__lt=now - QUEUED_KEPT).delete()
+    return queued + stream.forget(at=now)
 
 
 def prune_checkpoints() -> int:

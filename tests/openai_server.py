@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 Script = Callable[[dict[str, Any]], dict[str, Any]]
-"""A request to the assistant's message: {"content": ...} or {"tool_calls": [(name, arguments), ...]}."""
+"""A request to the assistant's message: {"content": ...}, {"tool_calls": [(name, arguments), ...]}
+or {"status": ...}."""
 STATUSES = {"429": 429, "429_soon": 429, "429_late": 429, "500": 500, "503": 503, "400": 400, "422": 422, "401": 401}
 WAITS = {"429_soon": "1", "429_late": "50"}
 MARKS = {"transfer_to_research": "supervisor", "get_price_history": "research", "propose_order": "portfolio"}
@@ -119,11 +120,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault in ("wrong_schema", "cut_json", "drip", "huge"):
             self._send_badly(fault, request)
+        elif fault == "empty":
+            self._send_well(request, {"role": "assistant", "content": ""}, is_cut=False)
         else:
-            message = (
-                {"role": "assistant", "content": ""} if fault == "empty" else said(self.server_state.script(request))
-            )
-            self._send_well(request, message, is_cut=fault == "cut_stream")
+            what = self.server_state.script(request)
+            if "status" in what:
+                self._send(what["status"], {"error": {"message": "scripted fault", "type": "scripted"}})
+            else:
+                self._send_well(request, said(what), is_cut=fault == "cut_stream")
 
     def _send_badly(self, fault: str, request: dict[str, Any]) -> None:
         body = json.dumps(

@@ -100,13 +100,13 @@ JOBS = (
         name="forget_streams",
         cron="*/5 * * * *",
         function="agents.tasks.forget_streams",
-        what="drops the events of streamed turns that are over",
+        what="drops the events of streamed turns, and queued turns of yesterday",
     ),
     Job(
         name="prune",
         cron="17 * * * *",
         function="nextrade.ops.tasks.prune",
-        what="drops old replies, rate windows and sessions",
+        what="drops old replies, rate windows, sessions and tokens",
     ),
 )
 

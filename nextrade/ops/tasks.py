@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from knox.models import get_token_model
 
 from nextrade.ops.models import Heartbeat, IdempotentReply, RateWindow
 
@@ -19,3 +20,4 @@ def prune() -> None:
     IdempotentReply.objects.filter(created_at__lt=now - KEEP_REPLIES).delete()
     RateWindow.objects.filter(started_s__lt=(now - KEEP_WINDOWS).timestamp()).delete()
     Session.objects.filter(expire_date__lt=now).delete()
+    get_token_model().objects.filter(expiry__lt=now).delete()

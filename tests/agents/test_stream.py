@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
 from agents import services, tasks
 from agents.models import Message, QueuedTurn, Thread, TurnEvent
-from agents.stream import Preview
+from agents.stream import Preview, Recorder
 from orders.models import Order
 from tests.agents.test_chat import client
 from tests.openai_server import OpenAIServer
@@ -155,6 +156,17 @@ def test_a_worker_that_died_is_followed_by_another_which_proposes_nothing_twice(
     row = QueuedTurn.objects.get()
     assert row.state == QueuedTurn.State.DONE
     assert Order.objects.count() == 1
+    assert row.answer["response"] == Message.objects.get(role="assistant").content
+    assert row.answer["requires_approval"] is True
+
+
+def test_a_worker_that_died_before_the_answer_leaves_its_orders_to_be_told(ann: User) -> None:
+    queued = services.enqueue(by=ann, message="Buy 10 AAPL", thread_id=None, request_id="r", at=timezone.now())
+    services.answer_queued(queued.pk, at=timezone.now())
+    Message.objects.filter(role="assistant").delete()  # as if it had died between the proposal and the answer
+    tasks.answer(turn_id=str(queued.pk))
+    row = QueuedTurn.objects.get()
+    assert Order.objects.count() == 1
     assert "ended before it was done" in row.answer["response"]
     assert "buy 10 AAPL" in row.answer["response"]
 
@@ -167,9 +179,43 @@ def test_a_queued_turn_whose_model_fails_says_so(provider: OpenAIServer, ann: Us
     assert (row.state, row.error["code"]) == (QueuedTurn.State.FAILED, "llm_unavailable")
 
 
-def test_old_streams_are_forgotten(ann: User) -> None:
+def test_old_streams_and_queued_turns_are_forgotten(ann: User) -> None:
     events(stream(client(ann), "hi"))
+    services.enqueue(by=ann, message="hi", thread_id=None, request_id="r", at=timezone.now())
     assert tasks.forget_streams() == 0
     TurnEvent.objects.update(at=timezone.now() - timedelta(hours=1))
-    assert tasks.forget_streams() > 0
+    QueuedTurn.objects.update(created_at=timezone.now() - timedelta(days=2))
+    assert tasks.forget_streams() > 1
     assert not TurnEvent.objects.exists()
+    assert not QueuedTurn.objects.exists()
+
+
+def cannot_be_kept(number: int) -> Any:
+    """A keeping of events that fails from this event on, as with a database that has gone away."""
+    keep = Recorder._keep
+
+    def run(recorder: Recorder, event: Any) -> None:
+        if event.number >= number:
+            raise DatabaseError("gone")
+        keep(recorder, event)
+
+    return run
+
+
+@pytest.mark.parametrize("number", [2, 4])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_events_that_cannot_be_kept_end_the_stream_with_an_error(
+    ann: User, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(Recorder, "_keep", cannot_be_kept(number))
+    told = events(stream(client(ann), "AAPL?"))
+    assert told[-1][1] == "error"
+    assert [event for event, _, _ in told] == list(range(1, number + 1))
+
+
+def test_a_first_event_that_cannot_be_kept_is_an_error_of_the_request(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recorder, "_keep", cannot_be_kept(1))
+    with pytest.raises(DatabaseError):
+        stream(client(ann), "AAPL?")

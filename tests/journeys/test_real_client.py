@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import openai_server
 from tests.journeys.conftest import Product, launch
 from tests.journeys.test_main_job import approve
+from tests.openai_server import openai_server
 
 TTL_S = 3
 
@@ -50,11 +50,11 @@ def script(request: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with openai_server(script) as url:
+    with openai_server(script) as server:
         yield from launch(
             tmp_path_factory.mktemp("openai"),
             OPENAI_API_KEY="sk-scripted",
-            OPENAI_BASE_URL=url,
+            OPENAI_BASE_URL=server.url,
             NEXTRADE_MODEL="scripted",
             NEXTRADE_APPROVAL_TTL_S=str(TTL_S * 10),
         )

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
+from knox.models import get_token_model
 
 from compliance.sealer import Sealer
 from nextrade.ops import health, schedules
-from nextrade.ops.models import Heartbeat
+from nextrade.ops.models import Heartbeat, IdempotentReply, RateWindow
 from nextrade.ops.tasks import heartbeat, prune
 from orders.models import Account, TradingState
 from tests import caching
@@ -146,8 +148,18 @@ def test_migrating_makes_the_groups_with_their_rights() -> None:
     assert list(rights) == ["use_desk"]
 
 
-def test_pruning_keeps_what_is_young() -> None:
+def test_pruning_keeps_what_is_young(ann: User) -> None:
+    now = timezone.now()
+    for age in (timedelta(hours=23), timedelta(hours=25)):
+        IdempotentReply.objects.create(key=f"{age}", body_sha256="", created_at=now - age)
+        RateWindow.objects.create(key=f"{age}", started_s=(now - age / 24).timestamp(), count=1)
+        Session.objects.create(session_key=f"{age}", session_data="", expire_date=now + timedelta(hours=24) - age)
+        token, _ = get_token_model().objects.create(user=ann)
+        token.expiry = now + timedelta(hours=24) - age
+        token.save()
     prune()
+    left = [rows.objects.count() for rows in (IdempotentReply, RateWindow, Session, get_token_model())]
+    assert left == [1, 1, 1, 1]
 
 
 def test_the_demo_s_people_are_made_and_made_again(settings: Any) -> None:
