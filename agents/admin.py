@@ -50,7 +50,15 @@ class ModelPriceAdmin(ReadOnly):
     list_display = ("model", "valid_from", "input_usd", "cached_usd", "output_usd", "source")
     ordering = ("model", "-valid_from")
     search_fields = ("model",)
-    fields = ("model", "valid_from", "input_usd", "cached_usd", "output_usd", "source")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("model", "valid_from", "input_usd", "cached_usd", "output_usd", "source"),
+                "description": "In USD for a million tokens, from that day on (UTC) until the next price of the model.",
+            },
+        ),
+    )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("agents.add_modelprice")

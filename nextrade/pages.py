@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views import defaults
 from django.views.decorators.cache import never_cache
 from django_otp import user_has_device
@@ -44,10 +45,10 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         if is_enrolled and (known := factor.verify(user, code)):
             _pass(request, known)
-            return redirect("admin:index" if user.is_staff else "home")
+            return redirect(_start(user))
         if not is_enrolled and (enrolled := factor.enrol(user, code)):
             _pass(request, enrolled[0])
-            return _page(request, codes=enrolled[1])
+            return _page(request, codes=enrolled[1], next=reverse(_start(user)))
         is_wrong = True
     if is_enrolled:
         return _page(request, is_wrong=is_wrong)
@@ -56,13 +57,17 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     return _page(request, is_wrong=is_wrong, picture=factor.picture(device), key=key)
 
 
+def _start(user: User) -> str:
+    return "admin:index" if user.is_staff else "home"
+
+
 def _pass(request: HttpRequest, device: Any) -> None:
     django_otp.login(request, device)
     request.session.cycle_key()
 
 
 def _page(request: HttpRequest, **shown: Any) -> HttpResponse:
-    return render(request, "admin/second_factor.html", {"title": "Second factor", "has_permission": False, **shown})
+    return render(request, "registration/second_factor.html", shown)
 
 
 def _api(request: HttpRequest, status: HTTPStatus) -> HttpResponse | None:
