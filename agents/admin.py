@@ -1,4 +1,4 @@
-"""The language models' side in the admin: circuit breakers."""
+"""The language models' side in the admin: circuit breakers, prices, calls."""
 
 from typing import Any
 

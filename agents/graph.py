@@ -48,10 +48,8 @@ def answer(turn: Turn) -> str:
 def answer_aloud(turn: Turn) -> str:
     """The same, told while the supervisor writes it."""
     preview, last = Preview(turn.tell), ""
-    config: RunnableConfig = {
-        **_config(turn),
-        "max_concurrency": 2,
-    }  # langgraph's own waiting for messages takes one of them
+    # langgraph's own waiting for messages takes one of the two
+    config: RunnableConfig = {**_config(turn), "max_concurrency": 2}
     parts: Iterator[Any] = desk().stream(
         _asked(turn), config, context=turn, durability="sync", stream_mode=["messages", "values"]
     )

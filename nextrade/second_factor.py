@@ -29,9 +29,11 @@ from compliance.models import Outcome
 
 RECOVERY_CODES, CODE_BYTES = 10, 5
 HAS_DEVICE = "has_second_factor"
-OPEN = ("/admin/login/", "/admin/logout/", "/admin/second-factor/", "/admin/jsi18n/")
-GUARDED = ("/admin/", "/say/", "/threads/", "/parts/", "/orders/")
-"""Where a session acts. The home page is in it too, and is named as a whole."""
+OPEN = (
+    *("/admin/login/", "/admin/logout/", "/admin/second-factor/", "/admin/jsi18n/", "/login/", "/logout/", "/static/"),
+    *("/api/", "/chat", "/docs", "/ht/", "/health", "/metrics"),
+)
+"""Where a session does nothing that a password alone must not do: the ways in and out, and what knows no session."""
 
 
 def is_needed(user: User) -> bool:
@@ -42,12 +44,10 @@ def is_needed(user: User) -> bool:
 def required(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Send whoever has only given a password from any page of the admin or the desk to the second factor's."""
+    """Send whoever has only given a password from any page to the second factor's, but for OPEN."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        path = request.path_info
-        is_guarded = path == "/" or path.startswith(GUARDED)
-        if is_guarded and not path.startswith(OPEN) and not is_passed(request):
+        if not request.path_info.startswith(OPEN) and not is_passed(request):
             return redirect("second-factor")
         return get_response(request)
 

@@ -221,7 +221,7 @@ def test_a_trader_who_has_enrolled_is_asked_at_the_desk_too(ann: User) -> None:
     TOTPDevice.objects.create(user=ann, name="authenticator", confirmed=True)
     web = Client()
     web.post("/login/", {"username": "ann", "password": "secret"})
-    for path in ("/", "/parts/", "/say/stream/"):
+    for path in ("/", "/parts/", "/say/stream/", "/a-page-that-is-to-come/"):
         reply = web.get(path)
         assert (reply.status_code, reply["Location"]) == (302, PAGE)
     passed = web.post(PAGE, {"code": code_of(ann)})
