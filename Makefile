@@ -65,7 +65,7 @@ campaigns: install
 	CAMPAIGN=long $(BIN)/pytest tests/orders/test_properties.py
 
 lock: install
-	$(BIN)/uv pip compile -q pyproject.toml --group dev --generate-hashes --universal --no-emit-index-url --no-annotate --no-header -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --all-extras --generate-hashes --universal --no-emit-index-url --no-annotate --no-header -o requirements.lock
 
 clean:
 	rm -rf .venv var
