@@ -170,6 +170,8 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.DOSSIER_EXPORTED: EventType.PRIVACY,
     }
 )
+SAFE_INTEGER = 2**53
+"""From here on JSON's readers disagree (RFC 8785, RFC 7493)."""
 WARNINGS = frozenset(
     {
         Action.INPUT_VALIDATION_FAILED,
@@ -204,9 +206,12 @@ def record(
 
     details: JSON-ready facts, money and quantities as strings (RFC 8785 would round a float its own way).
     personal: facts that tell of a person, such as their words: encrypted, and unreadable once the person is erased.
-    Raises ValueError for an action outside `Action`, TransactionManagementError outside a transaction.
+    Raises ValueError for an action outside `Action`, a time without a zone and details that are none of these;
+    TransactionManagementError outside a transaction.
     """
     action = Action(action)
+    if at.tzinfo is None:
+        raise ValueError("an event's time needs its zone")
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("an audit event needs the transaction of its change")
     person_pid = on_behalf_of or (actor if actor.startswith("user:") else "")
@@ -223,16 +228,34 @@ def record(
         order_id=order_id,
         thread_id=thread_id,
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-        details=dict(details or {}),
+        details=plain(details or {}),
     )
     if personal:
         event.schema_v = 2
-        privacy.seal(event, personal)
+        privacy.seal(event, plain(personal))
     event.canonical = rfc8785.dumps(event.facts())
     event.writer_mac, event.mac_key_id = mac.sign(event.canonical, at=at)
     event.save(force_insert=True)
     transaction.on_commit(lambda: projection.write(event))
     return event
+
+
+def plain(value: Any) -> Any:
+    """What each database keeps and each reader spells the same: text, whole numbers below 2^53, true, false, null, and
+    lists and objects of these. Half of a surrogate pair, which is no text, becomes U+FFFD; NUL, which PostgreSQL does
+    not keep, U+2400. Raises ValueError for anything else, a float above all."""
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\u2400")
+        case int() if abs(value) < SAFE_INTEGER:
+            return value
+        case Mapping():
+            return {plain(str(name)): plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+    raise ValueError(f"an event's details may not hold {value!r}: say it as text")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -162,4 +162,4 @@ class LegalHold(models.Model):
 
 def timestamp(at: datetime) -> str:
     """ISO 8601 in UTC with six digits and Z: the one spelling of a moment that is hashed."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
