@@ -52,3 +52,13 @@ def test_the_readme_s_links_and_targets_exist() -> None:
         assert (ROOT / path).exists(), path
     for target in re.findall(r"make (\w+)", readme):
         assert f"\n{target}:" in makefile, target
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    defined = set(re.findall(r"^ *(?:async )?def (test_\w+)", "".join(_read(ROOT / "tests", "*.py")), re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", "".join(_read(DOCS, "*.md"))))
+    assert named - defined == set()
+
+
+def _read(folder: Path, pattern: str) -> list[str]:
+    return [path.read_text() for path in folder.rglob(pattern)]
