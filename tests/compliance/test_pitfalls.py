@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import serializers
-from django.core.management import call_command, get_commands
+from django.core.management import CommandError, call_command, get_commands
 from django.db import DatabaseError, connection, transaction
 
 from compliance import audit, verify
@@ -52,7 +52,7 @@ def test_any_text_is_kept_as_it_was_said_and_still_verifies(sealer: Sealer, text
 
 def test_a_naive_time_is_refused_and_another_zone_s_is_the_same_moment(sealer: Sealer) -> None:
     with pytest.raises(ValueError, match="zone"):
-        record(at=datetime(2026, 11, 23, 12))  # noqa: DTZ001
+        record(at=datetime(2026, 11, 23, 12))
     berlin = record(at=NOON.astimezone(timezone(timedelta(hours=1))))
     assert b"2026-11-23T12:00:30.000000Z" in bytes(berlin.canonical)
     sealer.seal(at=NOON)
@@ -118,13 +118,13 @@ def test_flush_and_loaddata_do_not_get_past_the_triggers(vault: Path) -> None:
     made = Sealer()
     made.start(at=NOON)
     event = record()
-    with pytest.raises((DatabaseError, SystemExit, Exception), match="(?i)append-only|couldn't be flushed"):
+    with pytest.raises((DatabaseError, CommandError), match=r"append-only|be flushed"):
         call_command("flush", interactive=False, verbosity=0)
     assert ComplianceEvent.objects.filter(pk=event.pk).exists()
     event.action = "forged"
     fixture = vault / "forged.json"
     fixture.write_text(serializers.serialize("json", [event]))
-    with pytest.raises(Exception, match="append-only"):
+    with pytest.raises(DatabaseError, match="append-only"):
         call_command("loaddata", str(fixture), verbosity=0)
     assert ComplianceEvent.objects.get(pk=event.pk).action == "chat_request"
 
