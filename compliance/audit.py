@@ -82,6 +82,7 @@ class Action(models.TextChoices):
     PERSONAL_DATA_VIEWED = "personal_data_viewed"
     PROCESS_STARTED = "process_started"
     MAINTENANCE_RUN = "maintenance_run"
+    MAINTENANCE_REQUESTED = "maintenance_requested"
     TRAIL_VERIFIED = "trail_verified"
     RETENTION_APPLIED = "retention_applied"
     HOLD_SET = "hold_set"
@@ -157,6 +158,7 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.PERSONAL_DATA_VIEWED: EventType.PRIVACY,
         Action.PROCESS_STARTED: EventType.SYSTEM,
         Action.MAINTENANCE_RUN: EventType.MAINTENANCE,
+        Action.MAINTENANCE_REQUESTED: EventType.MAINTENANCE,
         Action.TRAIL_VERIFIED: EventType.MAINTENANCE,
         Action.RETENTION_APPLIED: EventType.MAINTENANCE,
         Action.HOLD_SET: EventType.SYSTEM,

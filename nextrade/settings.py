@@ -448,8 +448,20 @@ UNFOLD = {
                         "permission": lambda request: request.user.has_perm("agents.view_modelprice"),
                     },
                     {
-                        "title": "Schedules",
+                        "title": "Jobs",
                         "icon": "schedule",
+                        "link": reverse_lazy("admin:ops_jobs"),
+                        "permission": lambda request: request.user.has_perm("ops.view_maintenancerun"),
+                    },
+                    {
+                        "title": "Runs of jobs",
+                        "icon": "event_available",
+                        "link": reverse_lazy("admin:ops_maintenancerun_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_maintenancerun"),
+                    },
+                    {
+                        "title": "Schedules",
+                        "icon": "calendar_clock",
                         "link": reverse_lazy("admin:django_q_schedule_changelist"),
                         "permission": lambda request: request.user.has_perm("django_q.view_schedule"),
                     },

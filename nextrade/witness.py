@@ -1,5 +1,5 @@
 """What an auditor asks for beyond orders and chats: who changed accounts and rights, who looked at personal data, what
-was done in the admin, with which settings a process started, what maintenance ran.
+was done in the admin, with which settings a process started.
 
 An action in the admin is written down before it is tried: where the event cannot be written, it does not happen.
 """
@@ -16,18 +16,16 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.core.cache import cache
-from django.db import DatabaseError, models, transaction
+from django.db import models, transaction
 from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils import timezone
-from django_q.signals import post_execute_in_worker
 
 from compliance import audit
 from compliance.audit import Action
 from compliance.models import Outcome
-from nextrade.errors import NexTradeError
 
 log = logging.getLogger(__name__)
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -182,17 +180,3 @@ def note_start(process: str) -> None:
         for name, value in told.items()
     }
     _note(Action.PROCESS_STARTED, f"system:{process}", {**plain, "settings_sha256": digest})
-
-
-@receiver(post_execute_in_worker)
-def note_job(task: dict[str, Any], **_: Any) -> None:
-    """That a periodic job ran, and of those that run each minute only that one failed."""
-    from nextrade.ops.schedules import JOBS
-
-    job = next((job for job in JOBS if job.function == task.get("func") and job.name == task.get("group")), None)
-    is_done = bool(task.get("success"))
-    if job and not (is_done and job.cron.startswith("* ")):
-        try:
-            _note(Action.MAINTENANCE_RUN, "system:worker", {"job": job.name}, is_done=is_done)
-        except (DatabaseError, NexTradeError):  # the job is done, and would be done again
-            log.exception("Job %s is not on the trail", job.name)

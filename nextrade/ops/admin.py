@@ -24,11 +24,12 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from compliance.admin import ReadOnly, legible
+from nextrade.ops.models import MaintenanceRun
 from nextrade.ops.schedules import JOBS
 from orders import brokers
 
 AuthToken = get_token_model()
-OUTCOMES = {"succeeded": "success", "failed": "danger", "not yet": ""}
+OUTCOMES = {"succeeded": "success", "failed": "danger", "died": "danger", "skipped": "warning", "not yet": ""}
 
 for model in (User, Group, Schedule, Success, Failure, OrmQ, AuthToken, TOTPDevice, StaticDevice):
     if admin.site.is_registered(model):
@@ -86,8 +87,8 @@ class ScheduleAdmin(ReadOnly):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
-        last = Task.objects.filter(id=OuterRef("task")).values("success")
-        schedules: QuerySet[Schedule] = super().get_queryset(request).annotate(succeeded=Subquery(last))
+        runs = MaintenanceRun.objects.filter(job=OuterRef("name")).order_by("-started_at").values("status")
+        schedules: QuerySet[Schedule] = super().get_queryset(request).annotate(status=Subquery(runs[:1]))
         return schedules
 
     @display(description="what it does")  # type: ignore[untyped-decorator]
@@ -96,7 +97,7 @@ class ScheduleAdmin(ReadOnly):
 
     @display(description="last run", label=OUTCOMES)  # type: ignore[untyped-decorator]
     def last_result(self, schedule: Schedule) -> str:
-        return {True: "succeeded", False: "failed", None: "not yet"}[schedule.succeeded]
+        return schedule.status or "not yet"
 
 
 class TaskAdmin(ReadOnly):
@@ -173,3 +174,6 @@ class TokenAdmin(ModelAdmin):
 
 def _shown(text: str) -> str:
     return format_html('<pre class="nx-pre" x-ignore>{}</pre>', legible(text))
+
+
+from nextrade.ops import maintenance_admin  # noqa: E402, F401 - registers its pages

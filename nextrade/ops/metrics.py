@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from agents.metrics import BreakerStates
 from compliance import seal
+from nextrade.ops.punctuality import Punctuality
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -17,4 +18,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     unsealed = Gauge("nextrade_audit_unsealed_seconds", "age of the oldest event that is not sealed", registry=registry)
     unsealed.set(max(0, waits_s))
     registry.register(BreakerStates())
+    registry.register(Punctuality())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,5 +1,9 @@
 from django.db import models
 
+from nextrade.ops.maintenance_models import KnownJob, MaintenanceRun, MetricAggregate
+
+__all__ = ["Heartbeat", "IdempotentReply", "KnownJob", "MaintenanceRun", "MetricAggregate", "RateWindow"]
+
 
 class Heartbeat(models.Model):
     """The last time that something which must keep running did run."""

@@ -51,6 +51,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "orders.view_break",
             "orders.change_break",
             "ops.view_heartbeat",
+            "ops.view_maintenancerun",
+            "ops.run_job",
             "agents.view_breaker",
             "agents.view_modelprice",
             "agents.add_modelprice",

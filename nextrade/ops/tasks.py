@@ -4,6 +4,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from knox.models import get_token_model
 
+from nextrade.ops import maintenance
 from nextrade.ops.models import Heartbeat, IdempotentReply, RateWindow
 
 KEEP_REPLIES = timedelta(hours=24)
@@ -21,3 +22,4 @@ def prune() -> None:
     RateWindow.objects.filter(started_s__lt=(now - KEEP_WINDOWS).timestamp()).delete()
     Session.objects.filter(expire_date__lt=now).delete()
     get_token_model().objects.filter(expiry__lt=now).delete()
+    maintenance.prune()

@@ -13,6 +13,7 @@ from knox.models import get_token_model
 from unfold.admin import ModelAdmin
 
 from nextrade.ops import admin as ops_admin
+from nextrade.ops.models import MaintenanceRun
 from tests.conftest import person
 
 AuthToken = get_token_model()
@@ -74,11 +75,11 @@ def test_a_schedule_is_neither_changed_nor_deleted(chief: Client) -> None:
     assert chief.post(f"{url}/change/", {"func": "os.system", "name": "x"}).status_code == 403
     assert chief.post(f"{url}/delete/", {"post": "yes"}).status_code == 403
     row.refresh_from_db()
-    assert row.func == "nextrade.ops.tasks.heartbeat"
+    assert row.func == "nextrade.ops.maintenance.scheduled"
 
 
 def test_the_schedules_say_what_they_are_for_and_how_they_went(chief: Client, task: Task) -> None:
-    Schedule.objects.filter(name="heartbeat").update(task=task.id)
+    MaintenanceRun.objects.create(job="heartbeat", status="succeeded", started_at=timezone.now(), started_by="system:x")
 
     page = chief.get("/admin/django_q/schedule/").content.decode()
 
@@ -145,7 +146,7 @@ def test_a_user_is_made_changed_and_given_a_password(chief: Client) -> None:
         ),
         (
             "Operations",
-            {"Orders", "Limits", "Trading states", "Schedules", "Tasks done", "Tasks failed"},
+            {"Orders", "Limits", "Trading states", "Jobs", "Schedules", "Tasks done", "Tasks failed"},
             {"Accounts", "Audit trail", "Users"},
         ),
     ],

@@ -114,15 +114,3 @@ def test_a_process_says_with_which_settings_it_starts_and_no_secret(db: None, se
     )
     assert "sk-secret" not in str(event.details)
     assert settings.SECRET_KEY not in str(event.details)
-
-
-@pytest.mark.parametrize(
-    ("job", "success", "told"),
-    [("close_day", True, 1), ("close_day", False, 1), ("heartbeat", True, 0), ("heartbeat", False, 1)],
-)
-def test_maintenance_is_on_the_trail_and_each_minute_s_only_when_it_fails(
-    db: None, job: str, success: bool, told: int
-) -> None:
-    functions = {"close_day": "orders.tasks.close_day", "heartbeat": "nextrade.ops.tasks.heartbeat"}
-    witness.note_job({"func": functions[job], "group": job, "success": success})
-    assert len(details("maintenance_run")) == told

@@ -1,0 +1,36 @@
+"""The application log's midnight.
+
+Every process writes it through a WatchedFileHandler, which opens the file anew once it has another name: one renames,
+no line is lost, no process rotates for itself. Where logrotate or journald does it, this writes down that it did.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from nextrade.ops.maintenance import Done
+
+ALREADY = timedelta(hours=12)
+
+
+def rotate() -> Done:
+    """Give the log of the day before its date, unless something else has rotated it lately."""
+    if not settings.LOG_FILE:
+        return Done(summary="the log is stderr: whoever collects it rotates it")
+    current, now = Path(settings.LOG_FILE), timezone.now()
+    if not current.exists() or not current.stat().st_size:
+        return Done(summary="there is nothing in the log to rotate")
+    newest = max((_changed(file) for file in current.parent.glob(f"{current.name}.*")), default=None)
+    if newest and now - newest < ALREADY:
+        return Done(summary=f"rotated elsewhere at {newest:%Y-%m-%d %H:%M}")
+    rotated = current.with_name(f"{current.name}.{timezone.localtime(now) - timedelta(hours=1):%Y-%m-%d}")
+    if rotated.exists():
+        return Done(summary=f"{rotated.name} is there already", artefact=str(rotated))
+    current.rename(rotated)
+    return Done(summary=f"{rotated.stat().st_size} bytes", artefact=str(rotated))
+
+
+def _changed(file: Path) -> datetime:
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
