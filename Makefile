@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PORT
 
-.PHONY: install run test verify lint types audit bench campaigns e2e lock clean
+.PHONY: install run history test verify lint types audit bench campaigns e2e lock clean
 
 install: .venv/installed $(DATA)/demo_secret_key
 
@@ -26,6 +26,10 @@ run: install
 	rm -rf $(DATA)/metrics && mkdir -p $(DATA)/metrics
 	@echo; $(BIN)/python manage.py demo_cast; echo; echo "NexTrade: http://127.0.0.1:$(PORT)/   admin: http://127.0.0.1:$(PORT)/admin/   (Ctrl-C stops it)"; echo
 	@$(BIN)/honcho start
+
+history: install
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py demo_history 2>$(DATA)/history.log
 
 test: install
 	$(BIN)/pytest -n 2 --dist loadfile
