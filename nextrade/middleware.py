@@ -5,16 +5,21 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.response import SimpleTemplateResponse
+from django.urls import resolve
 from django.utils import timezone
 
 from nextrade.ops.models import IdempotentReply
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}")
+PROBES = re.compile(r"/(ht/([\w-]+/)?|health(/live|/ready)?|metrics)")
 IN_PROGRESS = 0
 ABANDONED = timedelta(minutes=2)
 """A process that died on a request must not block its repeat; a turn is over long before."""
@@ -32,6 +37,26 @@ def request_id(get_response: Handler) -> Handler:
             response = get_response(request)
         response.headers["X-Request-ID"] = known
         return response
+
+    return middleware
+
+
+def probes(get_response: Handler) -> Handler:
+    """Answer health and metrics before anything that needs the database: session, user, rights.
+
+    Who comes with a session to the page may be somebody who is told more, so that goes the whole way first.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not PROBES.fullmatch(request.path_info):
+            return get_response(request)
+        if request.path_info.startswith("/ht/") and settings.SESSION_COOKIE_NAME in request.COOKIES:
+            response = get_response(request)
+            if response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+                return response
+        match = resolve(request.path_info)
+        answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        return answer.render() if isinstance(answer, SimpleTemplateResponse) else answer
 
     return middleware
 

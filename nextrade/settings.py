@@ -72,8 +72,13 @@ if SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
     }
 elif env.bool("NEXTRADE_DB_POOL", default=False):  # set by gunicorn alone: qcluster forks and breaks a pool
-    _database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 16, "timeout": 10}}
+    _database["OPTIONS"] = {
+        "connect_timeout": 5,
+        **_database.get("OPTIONS", {}),
+        "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
+    }
 else:
+    _database["OPTIONS"] = {"connect_timeout": 5, **_database.get("OPTIONS", {})}
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -122,6 +127,8 @@ MIDDLEWARE = [
     "nextrade.headers.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "nextrade.middleware.probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -130,7 +137,6 @@ MIDDLEWARE = [
     "nextrade.sessions.timeouts",
     "nextrade.second_factor.required",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "nextrade.witness.watch_admin",
     "nextrade.middleware.rate_limit_headers",
     "nextrade.middleware.idempotency",
@@ -318,8 +324,13 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "django_q": {"handlers": [], "propagate": True},
+        "health_check": {"level": "ERROR"},  # a warning with a traceback at each probe; nextrade.ops.outages tells
     },
 }
+
+# --- the watch
+HEALTH_CHECKS = env.json("HEALTH_CHECKS", default=[])
+BACKUP_DIR = Path(env("BACKUP_DIR", default=str(DATA_DIR / "backups")))
 
 # --- the admin
 UNFOLD = {

@@ -1,13 +1,12 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from agents.api import Chat
 from nextrade import auth, desk, pages
 from nextrade.ops import dossier
-from nextrade.ops.health import HealthJson, HealthPage
+from nextrade.ops.health import HealthJson, HealthPage, alive
 from nextrade.ops.metrics import metrics
 
 api: list[URLPattern | URLResolver] = [
@@ -29,11 +28,6 @@ handler404 = pages.not_found
 handler500 = pages.server_error
 
 
-def alive(request: HttpRequest) -> HttpResponse:
-    """This process answers; nothing else is asked."""
-    return HttpResponse("ok\n", content_type="text/plain", headers={"Cache-Control": "no-store"})
-
-
 urlpatterns = [
     path("", desk.home, name="home"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -49,8 +43,10 @@ urlpatterns = [
     path("admin/dossier/<uuid:order_id>/", admin.site.admin_view(dossier.download), name="order-dossier"),
     path("admin/", admin.site.urls),
     path("ht/", HealthPage.as_view(), name="ht"),
+    path("ht/<slug:component>/", HealthPage.as_view(), name="ht-component"),
     path("health", HealthJson.as_view(), name="health"),
     path("health/live", alive),
+    path("health/ready", HealthJson.as_view()),
     path("metrics", metrics, name="metrics"),
     path("chat", Chat.as_view()),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema")),

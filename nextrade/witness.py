@@ -7,6 +7,7 @@ An action in the admin is written down before it is tried: where the event canno
 import hashlib
 import json
 import logging
+import os
 import re
 from collections.abc import Callable
 from types import MappingProxyType
@@ -170,7 +171,10 @@ def _name(row: Any) -> str:
 
 
 def note_start(process: str) -> None:
-    """That a process started, and with which settings."""
+    """That a process started, and with which settings. Of the web's processes their parent is enlisted."""
+    from nextrade.ops import processes
+
+    processes.enlist(process, os.getppid() if process == "web" else os.getpid())
     told = {name.lower(): getattr(settings, name) for name in STARTED}
     database = settings.DATABASES["default"]
     told |= {"database": str(database["ENGINE"]).rpartition(".")[2], "has_redis": bool(settings.REDIS_URL)}

@@ -6,7 +6,12 @@ prefix = ""
 
 
 def begin() -> None:
+    """And nothing is known any more of what was looked at and asked before."""
+    from nextrade.ops import asking, results
+
     global prefix
+    results.WATCH.forget()
+    asking.forget()
     prefix = uuid.uuid4().hex
 
 

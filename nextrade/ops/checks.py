@@ -1,5 +1,6 @@
 """Combinations of settings that must not start."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from agents.sources import NEWS, WEB
+from nextrade.ops import components
 from orders.brokers import BROKERS
 from orders.quotes import PROVIDERS
 
@@ -24,7 +26,18 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
     if settings.COMPLIANCE_YEARS < 3:
         problems.append(Error("NEXTRADE_COMPLIANCE_YEARS must be 3 or more", id="nextrade.E010"))
-    return [*problems, *_alpaca_fits(), *_sources_fit()]
+    return [*problems, *_alpaca_fits(), *_sources_fit(), *_health_checks_fit()]
+
+
+def _health_checks_fit() -> Iterator[CheckMessage]:
+    """Each is a dotted path of a check and its options, and its component's name is nobody else's."""
+    try:
+        names = [check.component for check in components.installed()]
+    except (ImportError, TypeError, ValueError, AttributeError) as error:
+        yield Error(f"HEALTH_CHECKS must be a JSON list of [dotted path, options]: {error}", id="nextrade.E020")
+        return
+    if len(set(names)) < len(names) or not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names):
+        yield Error(f"HEALTH_CHECKS needs names of a-z, 0-9 and _, each once: {names}", id="nextrade.E021")
 
 
 def _sources_fit() -> Iterator[CheckMessage]:

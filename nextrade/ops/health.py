@@ -1,183 +1,125 @@
-"""The components that must work, each a django-health-check check, and the two pages that show them.
+"""`/ht/`, `/health` and what is below them: the guide's shape and codes, of the last results (nextrade.ops.results).
 
-The guide's shape and codes: 200 for healthy and degraded, 503 when the database is gone. A warning is 500 and a hung
-check holds the answer in the stock view, so both are mended here.
+200 for healthy and degraded, 503 when the database is gone: a probe that takes pods away because a provider fails
+would leave nobody to answer. Nobody but who may see it is told why a component fails: reasons are reconnaissance.
 """
 
-import contextlib
-import dataclasses
-import functools
-import logging
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, timedelta
+from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, ClassVar
 
-from django.core.cache import cache
-from django.db import connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
-from health_check.base import HealthCheck
-from health_check.exceptions import ServiceUnavailable
-from health_check.views import HealthCheckView
+from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.generic import TemplateView
+from health_check.views import HealthCheckView, MediaType
 
-from agents.models import Breaker
-from compliance import seal
-from compliance.models import ComplianceEvent
-from nextrade.errors import Unavailable
-from nextrade.ops.models import Heartbeat
+from nextrade.ops.outages import words
+from nextrade.ops.results import WATCH, Seen
 
-log = logging.getLogger(__name__)
 CRITICAL = frozenset({"api", "database"})
-LLM_RESULT_S = 60
-HEARTBEAT_AGE = timedelta(minutes=2)
-UNSEALED_AGE = timedelta(minutes=1)
-
-
-@dataclasses.dataclass
-class Api(HealthCheck):
-    """This process answers."""
-
-    component: ClassVar[str] = "api"
-
-    def run(self) -> None:
-        return None
-
-
-@dataclasses.dataclass
-class Database(HealthCheck):
-    """A real table can be read and every migration is applied: SELECT 1 is content with an empty file."""
-
-    component: ClassVar[str] = "database"
-
-    def run(self) -> None:
-        try:
-            ComplianceEvent.objects.order_by("-pk").values_list("pk", flat=True).first()
-            if _unapplied():
-                raise ServiceUnavailable("migrations are missing")
-        except ServiceUnavailable:
-            raise
-        except Exception as error:
-            log.error("Database health check failed: %s", type(error).__name__)  # noqa: TRY400 - no traceback a probe
-            raise ServiceUnavailable("the database cannot be read") from error
-        finally:
-            connection.close()
-
-
-@dataclasses.dataclass
-class Llm(HealthCheck):
-    """The supervisor can be built and its model's provider answers, asked once a minute for all processes."""
-
-    component: ClassVar[str] = "llm"
-    timeout = timedelta(seconds=4)
-
-    def run(self) -> None:
-        from agents import graph
-
-        try:
-            graph.desk()
-            problem = cache.get_or_set("health.llm", _llm_problem, LLM_RESULT_S)
-        finally:
-            connection.close()
-        if problem:
-            log.error("LLM health check failed: %s", problem)
-            raise ServiceUnavailable(problem)
-
-
-@dataclasses.dataclass
-class Scheduler(HealthCheck):
-    """A scheduled task has been through the queue and a worker lately."""
-
-    component: ClassVar[str] = "scheduler"
-
-    def run(self) -> None:
-        try:
-            beat = Heartbeat.objects.filter(name="scheduler").first()
-        finally:
-            connection.close()
-        if beat is None or timezone.now() - beat.at > HEARTBEAT_AGE:
-            raise ServiceUnavailable("no scheduled task has finished in the last two minutes")
-
-
-@dataclasses.dataclass
-class Sealer(HealthCheck):
-    """The sealer has made a round lately, and no event waits for it too long."""
-
-    component: ClassVar[str] = "sealer"
-
-    def run(self) -> None:
-        try:
-            beat = Heartbeat.objects.filter(name="sealer").first()
-            oldest = seal.oldest_unsealed()
-        finally:
-            connection.close()
-        now = timezone.now()
-        if beat is None or now - beat.at > HEARTBEAT_AGE:
-            raise ServiceUnavailable("the audit trail is not being sealed")
-        if oldest and now - oldest > UNSEALED_AGE:
-            raise ServiceUnavailable(f"an event waits to be sealed since {oldest:%H:%M:%S}")
-
-
-class CircuitBreaker(HealthCheck):
-    """Every model's provider may be called."""
-
-    component: ClassVar[str] = "circuit_breaker"
-
-    def run(self) -> None:
-        try:
-            is_open = Breaker.objects.exclude(state=Breaker.State.CLOSED).exists()
-        finally:
-            connection.close()
-        if is_open:
-            raise ServiceUnavailable("a circuit breaker is open")
-
-
-CHECKS: tuple[type[HealthCheck], ...] = (Api, Llm, Database, CircuitBreaker, Scheduler, Sealer)
+KINDS: Mapping[str, str] = {
+    "application/json": "json",
+    "application/*": "json",
+    "text/plain": "text",
+    "application/openmetrics-text": "openmetrics",
+    "text/html": "page",
+    "application/xhtml+xml": "page",
+    "text/*": "page",
+    "*/*": "page",
+}
+STATUS = {"healthy": 200, "degraded": 200, "unhealthy": 503}
 
 
 class HealthPage(HealthCheckView):
-    """`/ht/` and `/health`: a page for browsers, JSON in the guide's shape for the rest."""
+    """A page for browsers, JSON in the guide's shape for the rest. Sync, since nothing is waited for.
 
-    checks = CHECKS
+    With `component` in the path, that one alone: 503 when it is down.
+    """
 
-    @contextlib.contextmanager
-    def get_executor(self) -> Iterator[ThreadPoolExecutor]:
-        pool = ThreadPoolExecutor(max_workers=len(CHECKS))
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    seen: Seen
+    only: str = ""
 
-    async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response: HttpResponse = await super().get(request, *args, **kwargs)
-        except ValueError:  # an Accept header that is none
-            response = self.render_to_response_json()
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super(HealthCheckView, self).dispatch(request, *args, **kwargs)
         response.headers["Cache-Control"] = "no-store"
-        if response.status_code in (200, 500):
-            response.status_code = 503 if self.report()["status"] == "unhealthy" else 200
+        response.headers["Vary"] = "Accept, Cookie"
         return response
 
+    def get(self, request: HttpRequest, component: str = "", **kwargs: Any) -> HttpResponse:
+        self.seen, self.only = WATCH.latest(), component
+        self.results = [each for each in self.seen.results if component in ("", each.check.component)]
+        if not self.results:
+            raise Http404(component)
+        kind = request.GET.get("format") or wanted(request.headers.get("Accept", "*/*"))
+        render = {
+            "json": self.render_to_response_json,
+            "text": self.render_to_response_text,
+            "openmetrics": self.render_to_response_openmetrics,
+            "page": self.render_page,
+        }.get(kind)
+        return render() if render else HttpResponse("json, text, openmetrics or a page\n", status=406)
+
     def report(self) -> dict[str, Any]:
-        """The guide's answer, of the results of this request."""
+        """The guide's answer."""
         components = {result.check.component: result.error is None for result in self.results}
+        status = grade(components)
+        if self.only:
+            status = "healthy" if components[self.only] else "unhealthy"
+        stamp = self.seen.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"status": status, "timestamp": stamp, "components": components}
+
+    def details(self) -> dict[str, dict[str, Any]]:
+        """Why and how fast, for who may see it."""
         return {
-            "status": grade(components),
-            "timestamp": timezone.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "components": components,
+            result.check.component: {"error": words(result), "took_ms": round(1000 * result.time_taken, 1)}
+            for result in self.results
         }
 
-    def render_to_response_json(self, *args: Any, **kwargs: Any) -> JsonResponse:
-        return JsonResponse(self.report())
+    def render_to_response_json(self, *args: Any) -> JsonResponse:
+        report = self.report()
+        if "details" in self.request.GET and may_see(self.request):
+            report["details"] = self.details()
+        return JsonResponse(report, status=STATUS[report["status"]])
+
+    def render_to_response_text(self, *args: Any) -> HttpResponse:
+        report = self.report()
+        lines = [f"{name}: {'ok' if is_up else 'failing'}\n" for name, is_up in report["components"].items()]
+        return HttpResponse(lines, status=STATUS[report["status"]], content_type="text/plain; charset=utf-8")
+
+    def render_page(self) -> HttpResponse:
+        report, is_told = self.report(), may_see(self.request)
+        context = {
+            "report": report,
+            "cards": [card(result, is_told=is_told) for result in self.results],
+            "failing": sum(not is_up for is_up in report["components"].values()),
+            "is_told": is_told,
+        }
+        return TemplateView.render_to_response(self, context, status=STATUS[report["status"]])
 
 
 class HealthJson(HealthPage):
     """The guide's `/health`: JSON, whatever is accepted."""
 
-    def render_to_response(self, *args: Any, **kwargs: Any) -> JsonResponse:
+    http_method_names: ClassVar[list[str]] = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest, component: str = "", **kwargs: Any) -> HttpResponse:
+        self.seen, self.results = (seen := WATCH.latest()), list(seen.results)
         return self.render_to_response_json()
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    """This process answers; nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+def wanted(accept: str) -> str:
+    """What to answer with, by an Accept header; JSON for one that is none."""
+    try:
+        kinds = [KINDS[media.mime_type] for media in MediaType.parse_header(accept) if media.mime_type in KINDS]
+    except ValueError:
+        return "json"
+    return next(iter(kinds), "")
 
 
 def grade(components: Mapping[str, bool]) -> str:
@@ -186,21 +128,28 @@ def grade(components: Mapping[str, bool]) -> str:
     return "unhealthy" if down & CRITICAL else "degraded" if down else "healthy"
 
 
-def _unapplied() -> bool:
-    return not _migrations() <= set(MigrationRecorder(connection).applied_migrations())
-
-
-@functools.cache
-def _migrations() -> frozenset[tuple[str, str]]:
-    """(app, name) of every migration on disk, which does not change while a process lives."""
-    return frozenset(MigrationLoader(None).disk_migrations)
-
-
-def _llm_problem() -> str:
-    from agents import llm
-
+def may_see(request: HttpRequest) -> bool:
+    """Whether whoever asks may know details; nobody may while the database cannot say who they are."""
     try:
-        llm.reach()
-    except Unavailable as error:
-        return error.message
-    return ""
+        user = getattr(request, "user", AnonymousUser())
+        return bool(user.has_perm("ops.view_health"))
+    except DatabaseError:
+        return False
+
+
+def card(result: Any, *, is_told: bool) -> dict[str, Any]:
+    return {
+        "component": result.check.component,
+        "title": result.check.title,
+        "state": state(result.check.component, is_up=result.error is None),
+        "is_up": result.error is None,
+        "error": words(result) if is_told else "",
+        "took_ms": 1000 * result.time_taken,
+    }
+
+
+def state(component: str, *, is_up: bool) -> str:
+    """The guide's words: a breaker is closed, everything else is healthy."""
+    if component == "circuit_breaker":
+        return "Closed" if is_up else "Open"
+    return "Healthy" if is_up else "Failing"

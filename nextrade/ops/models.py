@@ -11,6 +11,9 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
 
+    class Meta:
+        permissions = (("view_health", "Can see why a component fails"),)
+
     def __str__(self) -> str:
         return f"#{self.name} {self.at:%H:%M:%S}"
 

@@ -58,6 +58,13 @@ JOBS = (
         max_age=MINUTES,
     ),
     Job(
+        name="look_at_broker",
+        cron="* * * * *",
+        function="nextrade.ops.tasks.look_at_broker",
+        what="asks whether the broker answers, for the health page",
+        max_age=MINUTES,
+    ),
+    Job(
         name="reconcile",
         cron="* * * * *",
         function="orders.tasks.reconcile",

@@ -53,6 +53,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "ops.view_heartbeat",
             "ops.view_maintenancerun",
             "ops.run_job",
+            "ops.view_health",
             "agents.view_breaker",
             "agents.view_modelprice",
             "agents.add_modelprice",

@@ -1,10 +1,12 @@
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 from knox.models import get_token_model
 
-from nextrade.ops import maintenance
+from nextrade.errors import Unavailable
+from nextrade.ops import asking, maintenance
 from nextrade.ops.models import Heartbeat, IdempotentReply, RateWindow
 
 KEEP_REPLIES = timedelta(hours=24)
@@ -14,6 +16,20 @@ KEEP_WINDOWS = timedelta(hours=1)
 def heartbeat() -> None:
     """Written by way of the queue, so that a fresh row proves the scheduler, the queue and a worker at once."""
     Heartbeat.objects.update_or_create(name="scheduler", defaults={"at": timezone.now()})
+
+
+def look_at_broker() -> None:
+    """Ask the broker something that changes nothing, for all processes without its keys. A paper broker needs none."""
+    from orders import brokers
+
+    if settings.BROKER == "paper":
+        return
+    try:
+        brokers.broker().positions()
+    except Unavailable as error:
+        asking.keep("broker", error.message)
+    else:
+        asking.keep("broker", "")
 
 
 def prune() -> None:

@@ -112,7 +112,8 @@ class Product:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             try:
-                if self.call("GET", "/health").body["status"] == "healthy":
+                up = self.call("GET", "/health").body["components"]
+                if all(up[name] for name in ("database", "llm", "scheduler", "sealer")):
                     return
             except OSError:
                 pass

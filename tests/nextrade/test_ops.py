@@ -18,95 +18,13 @@ from django.utils.module_loading import import_string
 from django_q.models import Schedule
 from knox.models import get_token_model
 
-from compliance.sealer import Sealer
-from nextrade.ops import health, schedules
-from nextrade.ops.models import Heartbeat, IdempotentReply, RateWindow
-from nextrade.ops.tasks import heartbeat, prune
+from nextrade.ops import schedules
+from nextrade.ops.models import IdempotentReply, RateWindow
+from nextrade.ops.tasks import prune
 from orders.models import Account, TradingState
-from tests import caching
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def sealer_beats(transactional_db: None) -> None:
-    Heartbeat.objects.create(name="sealer", at=timezone.now())
-
-
-def get_health(path: str = "/health", **headers: str) -> Any:
-    caching.begin()
-    return Client(headers=headers).get(path)
-
-
-def test_all_is_well_once_the_heartbeat_has_come_through() -> None:
-    assert get_health().json()["components"]["scheduler"] is False
-    heartbeat()
-    reply = get_health()
-    assert reply.status_code == 200
-    assert "no-store" in reply["Cache-Control"]
-    body = reply.json()
-    assert body["status"] == "healthy"
-    assert body["components"] == {
-        "api": True,
-        "llm": True,
-        "database": True,
-        "circuit_breaker": True,
-        "scheduler": True,
-        "sealer": True,
-    }
-    assert body["timestamp"].endswith("Z")
-    assert len(body["timestamp"]) == 20
-
-
-def test_a_sealer_that_is_silent_or_leaves_an_event_waiting_degrades(ann: User, settings: Any, tmp_path: Path) -> None:
-    settings.ANCHORS = [f"file:{tmp_path / 'trail.jsonl'}"]
-    heartbeat()
-    assert get_health().json()["components"]["sealer"] is False  # ann's account was opened at noon, and is not sealed
-    sealing = Sealer()
-    sealing.start(at=timezone.now())
-    sealing.seal(at=timezone.now())
-    assert get_health().json()["components"]["sealer"] is True
-    Heartbeat.objects.filter(name="sealer").update(at=timezone.now() - timedelta(minutes=3))
-    assert get_health().json()["components"]["sealer"] is False
-
-
-def test_a_silent_scheduler_degrades() -> None:
-    Heartbeat.objects.create(name="scheduler", at=timezone.now() - timedelta(minutes=3))
-    reply = get_health()
-    assert (reply.status_code, reply.json()["status"]) == (200, "degraded")
-
-
-def test_a_model_that_does_not_answer_degrades(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    heartbeat()
-    settings.MODEL, settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "gpt", "sk-very-secret", "http://127.0.0.1:9/v1"
-    reply = get_health()
-    assert (reply.status_code, reply.json()["status"], reply.json()["components"]["llm"]) == (200, "degraded", False)
-    assert "LLM health check failed: " in caplog.text
-    assert "sk-very-secret" not in caplog.text
-
-
-def test_a_database_without_its_tables_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_unapplied", lambda: True)
-    reply = get_health()
-    assert (reply.status_code, reply.json()["status"], reply.json()["components"]["database"]) == (
-        503,
-        "unhealthy",
-        False,
-    )
-
-
-def test_the_page_is_for_browsers_and_its_json_is_the_same() -> None:
-    heartbeat()
-    assert b"<html" in get_health("/ht/", Accept="text/html").content
-    for reply in (
-        get_health("/ht/?format=json"),
-        get_health("/ht/", Accept="application/json"),
-        get_health("/health", Accept="text/html"),
-    ):
-        assert reply.json()["status"] == "healthy"
-    assert get_health("/ht/", Accept="nonsense").status_code == 200
-    assert get_health("/health/live").status_code == 200
 
 
 def test_metrics_are_counted_with_the_guide_s_names(ann: User) -> None:
