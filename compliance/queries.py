@@ -3,15 +3,19 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Max, Q, QuerySet
 
 from compliance import seal, triggers, trust
 from compliance.audit import Action
-from compliance.models import Anchor, Checkpoint, ComplianceEvent
+from compliance.models import Anchor, Checkpoint, ComplianceEvent, Outcome
 from compliance.secrets import KeyProblem
+
+FULL_AGE = timedelta(hours=26)
+"""All of the trail is verified once a night; two hours are for a night that is long."""
+UNSEALED_AGE = timedelta(minutes=1)
 
 
 def of_order(order_id: uuid.UUID) -> QuerySet[ComplianceEvent]:
@@ -95,6 +99,25 @@ def integrity(*, at: datetime) -> Integrity:
         ],
         problems=problems,
     )
+
+
+def doubts(*, at: datetime) -> list[str]:
+    """Why the trail may not be whole, in sentences, from what was found last; empty when there is no reason to think
+    so. A few short queries."""
+    found = [f"The database's guard {name} is missing or altered" for name in triggers.missing()]
+    oldest = seal.oldest_unsealed()
+    if oldest and at - oldest > UNSEALED_AGE:
+        found.append(f"An event waits to be sealed since {oldest:%d %b %H:%M:%S} UTC")
+    full, recent = _verified(is_full=True), _verified(is_full=False)
+    if full is None:
+        found.append("All of it has never been verified")
+    elif at - full.ts_utc > FULL_AGE:
+        found.append(f"All of it was last verified on {full.ts_utc:%d %b %Y at %H:%M} UTC")
+    for event, what in ((full, "all of it"), (recent, "its last two hours")):
+        if event and event.outcome != Outcome.SUCCESS:
+            faults = event.details.get("faults", "some")
+            found.append(f"The verification of {what} on {event.ts_utc:%d %b at %H:%M} UTC found {faults} faults")
+    return found
 
 
 def logs() -> list[LogState]:

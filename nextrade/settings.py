@@ -341,10 +341,14 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "STYLES": ["nextrade.ops.admin.stylesheet"],
+    "DASHBOARD_CALLBACK": "nextrade.ops.home.dashboard",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "nextrade.ops.admin.favicon"}],
     "SIDEBAR": {
         "show_search": False,
         "navigation": [
+            {
+                "items": [{"title": "Today", "icon": "wb_twilight", "link": reverse_lazy("admin:index")}],
+            },
             {
                 "title": "Desk",
                 "items": [
