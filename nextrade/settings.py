@@ -330,7 +330,12 @@ LOGGING = {
 
 # --- the watch
 HEALTH_CHECKS = env.json("HEALTH_CHECKS", default=[])
-BACKUP_DIR = Path(env("BACKUP_DIR", default=str(DATA_DIR / "backups")))
+# --- backups: sets of data and sets of keys, apart
+BACKUP_DIR = Path(env("BACKUP_DIR", default=str(DATA_DIR / "backups"))).resolve()
+BACKUP_KEYS_DIR = Path(env("NEXTRADE_BACKUP_KEYS_DIR", default=str(DATA_DIR / "backups-keys"))).resolve()
+BACKUP_RECIPIENTS = env.list("NEXTRADE_BACKUP_RECIPIENTS", default=[])
+BACKUP_OFFSITE = env.list("BACKUP_OFFSITE", default=[])
+BACKUP_KEYS_OFFSITE = env.list("NEXTRADE_BACKUP_KEYS_OFFSITE", default=[])
 
 # --- the admin
 UNFOLD = {

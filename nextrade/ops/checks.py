@@ -26,7 +26,7 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
     if settings.COMPLIANCE_YEARS < 3:
         problems.append(Error("NEXTRADE_COMPLIANCE_YEARS must be 3 or more", id="nextrade.E010"))
-    return [*problems, *_alpaca_fits(), *_sources_fit(), *_health_checks_fit()]
+    return [*problems, *_alpaca_fits(), *_sources_fit(), *_health_checks_fit(), *_backups_fit()]
 
 
 def _health_checks_fit() -> Iterator[CheckMessage]:
@@ -38,6 +38,15 @@ def _health_checks_fit() -> Iterator[CheckMessage]:
         return
     if len(set(names)) < len(names) or not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names):
         yield Error(f"HEALTH_CHECKS needs names of a-z, 0-9 and _, each once: {names}", id="nextrade.E021")
+
+
+def _backups_fit() -> Iterator[CheckMessage]:
+    if settings.BACKUP_KEYS_DIR.is_relative_to(settings.BACKUP_DIR):
+        yield Error("NEXTRADE_BACKUP_KEYS_DIR lies within BACKUP_DIR: keys go apart", id="nextrade.E030")
+    if set(settings.BACKUP_OFFSITE) & set(settings.BACKUP_KEYS_OFFSITE):
+        yield Error("one place off-site may not take both data and keys", id="nextrade.E031")
+    if (settings.BACKUP_OFFSITE or settings.BACKUP_KEYS_OFFSITE) and not settings.BACKUP_RECIPIENTS:
+        yield Error("nothing leaves unencrypted: set NEXTRADE_BACKUP_RECIPIENTS", id="nextrade.E032")
 
 
 def _sources_fit() -> Iterator[CheckMessage]:
