@@ -4,6 +4,7 @@ import string
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,12 @@ P3 = Priority(name="P3", severity="warning", acknowledge_within_s=60 * 60, chann
 P4 = Priority(name="P4", severity="info", acknowledge_within_s=None, channels=("ticket",))
 HEARTBEAT = Priority(name="none", severity="none", acknowledge_within_s=None, channels=("heartbeat",))
 PRIORITIES = (P1, P2, P3, P4, HEARTBEAT)
+SLACK_COLOURS: Mapping[str, str] = MappingProxyType(
+    {"critical": "#FF0000", "error": "#FF4500", "warning": "#FFA500", "info": "#0000FF"}
+)
+"""The guide's, by severity; `error` would be grey there."""
+
+SLACK_COLOUR_ELSE = "#808080"
 
 
 @dataclass(frozen=True, kw_only=True)

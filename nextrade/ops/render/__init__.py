@@ -10,12 +10,17 @@ committed files to the rendering of `Site()`.
 from collections.abc import Callable
 from pathlib import Path
 
-from nextrade.ops.render import prometheus
+from nextrade.ops.render import alertmanager, grafana, prometheus, rule_tests
 from nextrade.ops.render.site import Files, Site
 
 __all__ = ("RENDERERS", "Files", "Site", "differing", "render", "write")
 
-RENDERERS: tuple[Callable[[Site], Files], ...] = (prometheus.files,)
+RENDERERS: tuple[Callable[[Site], Files], ...] = (
+    prometheus.files,
+    rule_tests.files,
+    alertmanager.files,
+    grafana.files,
+)
 
 
 def render(site: Site) -> dict[str, str]:
@@ -31,11 +36,12 @@ def render(site: Site) -> dict[str, str]:
 
 def write(site: Site, out: Path) -> list[str]:
     """Write what differs from what lies there; the paths that did."""
+    made = render(site)
     changed = differing(site, out)
     for path in changed:
         target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render(site)[path])
+        target.write_text(made[path])
     return changed
 
 

@@ -21,7 +21,8 @@ class Site:
 
     rules: with their thresholds in force. web: host and port at which a web process answers on its own machine.
     runbooks: what the path of a runbook is put after, to make a link. home: where the product lies. secrets: where its
-    secrets lie, one a file.
+    secrets lie, one a file. smtp: host and port of the mail server. ticket_url, heartbeat_url: where Alertmanager posts
+    tickets and the sign of life.
     """
 
     rules: tuple[Rule, ...] = catalogue()
@@ -29,6 +30,12 @@ class Site:
     runbooks: str = "docs/runbooks"
     home: str = "/opt/nextrade"
     secrets: str = "/etc/nextrade/secrets"
+    smtp: str = "localhost:25"
+    email_from: str = "alerts@nextrade.com"
+    email_to: str = "team@nextrade.com"
+    pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
+    ticket_url: str = "http://tickets.nextrade.example/alerts"
+    heartbeat_url: str = "http://heartbeat.nextrade.example/nextrade"
 
 
 class _Plain(yaml.SafeDumper):
