@@ -25,6 +25,7 @@ from agents.serializers import (
     AnswerSerializer,
     ChatRequestSerializer,
     QueuedTurnSerializer,
+    StreamEventSerializer,
     ThreadRowSerializer,
     ThreadSerializer,
     UsageSerializer,
@@ -73,7 +74,7 @@ class ChatStream(APIView):
     permission_classes = (IsAuthenticated, MayUseDesk)
     throttle_scope = "chat"
 
-    @extend_schema(request=ChatRequestSerializer, responses={(200, "text/event-stream"): str})
+    @extend_schema(request=ChatRequestSerializer, responses={(200, "text/event-stream"): StreamEventSerializer})
     def post(self, request: PersonRequest) -> StreamingHttpResponse:
         wanted, turn_id, request_id = _read(request), uuid4(), _request_id(request)
 
@@ -93,7 +94,7 @@ class ChatStreamRest(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("Last-Event-ID", int, OpenApiParameter.HEADER)],
-        responses={(200, "text/event-stream"): str},
+        responses={(200, "text/event-stream"): StreamEventSerializer},
     )
     def get(self, request: PersonRequest, pk: UUID) -> StreamingHttpResponse:
         last = request.headers.get("Last-Event-ID", "") or "0"

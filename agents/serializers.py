@@ -60,6 +60,14 @@ class AnswerSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField()
 
 
+class StreamEventSerializer(serializers.Serializer[Any]):
+    """One event of text/event-stream. data: JSON; of `done` the whole answer, of `error` its code and message."""
+
+    id = serializers.CharField()
+    event = serializers.ChoiceField(["status", "token", "tool", "order", "done", "error"])
+    data = serializers.CharField()  # type: ignore[assignment]  # as above
+
+
 class MessageSerializer(serializers.ModelSerializer[Message]):
     created_at = Moment()
 

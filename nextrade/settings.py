@@ -236,6 +236,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "PREPROCESSING_HOOKS": ["nextrade.schema.only_versioned"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "nextrade.schema.with_errors"],
     "ENUM_NAME_OVERRIDES": {"OrderStatus": "orders.models.Status"},
 }
 
