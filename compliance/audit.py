@@ -72,6 +72,7 @@ class Action(models.TextChoices):
     KEY_ROTATED = "key_rotated"
     KEY_REVOKED = "key_revoked"
     BREAKER_RESET = "breaker_reset"
+    THRESHOLD_CHANGED = "threshold_changed"
     PRICE_SET = "price_set"
     USER_CREATED = "user_created"
     USER_CHANGED = "user_changed"
@@ -148,6 +149,7 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.KEY_ROTATED: EventType.SYSTEM,
         Action.KEY_REVOKED: EventType.SYSTEM,
         Action.BREAKER_RESET: EventType.SYSTEM,
+        Action.THRESHOLD_CHANGED: EventType.SYSTEM,
         Action.PRICE_SET: EventType.SYSTEM,
         Action.USER_CREATED: EventType.ACCESS,
         Action.USER_CHANGED: EventType.ACCESS,

@@ -457,6 +457,12 @@ UNFOLD = {
                         "permission": lambda request: request.user.has_perm("agents.view_breaker"),
                     },
                     {
+                        "title": "Alert rules",
+                        "icon": "notification_important",
+                        "link": reverse_lazy("admin:ops_threshold_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_threshold"),
+                    },
+                    {
                         "title": "Model calls",
                         "icon": "smart_toy",
                         "link": reverse_lazy("admin:agents_modelcall_changelist"),

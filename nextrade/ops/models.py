@@ -1,8 +1,9 @@
 from django.db import models
 
 from nextrade.ops.maintenance_models import KnownJob, MaintenanceRun, MetricAggregate
+from nextrade.ops.threshold_models import Threshold
 
-__all__ = ["Heartbeat", "IdempotentReply", "KnownJob", "MaintenanceRun", "MetricAggregate", "RateWindow"]
+__all__ = ["Heartbeat", "IdempotentReply", "KnownJob", "MaintenanceRun", "MetricAggregate", "RateWindow", "Threshold"]
 
 
 class Heartbeat(models.Model):

@@ -52,6 +52,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "orders.change_break",
             "ops.view_heartbeat",
             "ops.view_maintenancerun",
+            "ops.view_threshold",
+            "ops.change_threshold",
             "ops.run_job",
             "ops.view_health",
             "agents.view_breaker",

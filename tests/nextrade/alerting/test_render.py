@@ -41,13 +41,13 @@ def test_what_is_committed_is_what_is_rendered() -> None:
 
 def test_the_command_writes_what_differs_and_checks_without_writing(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"prometheus/nextrade\.rules\.yml"):
-        call_command("ops", "render", "--out", str(tmp_path), "--check")
+        call_command("ops", "render", "--out", str(tmp_path), "--defaults", "--check")
     assert list(tmp_path.iterdir()) == []
     out = StringIO()
-    call_command("ops", "render", "--out", str(tmp_path), stdout=out)
+    call_command("ops", "render", "--out", str(tmp_path), "--defaults", stdout=out)
     assert "prometheus/nextrade.rules.yml" in out.getvalue()
-    call_command("ops", "render", "--out", str(tmp_path), "--check")
-    call_command("ops", "render", "--out", str(tmp_path), stdout=out)
+    call_command("ops", "render", "--out", str(tmp_path), "--defaults", "--check")
+    call_command("ops", "render", "--out", str(tmp_path), "--defaults", stdout=out)
     assert "nothing had changed" in out.getvalue()
 
 
