@@ -5,9 +5,10 @@ class AgentsConfig(AppConfig):
     name = "agents"
 
     def ready(self) -> None:
-        from agents import privacy, services
+        from agents import metrics, privacy, services
         from compliance import erasure
         from orders.signals import order_moved
 
         erasure.contributor(privacy.CONTRIBUTOR)
+        metrics.prepare()
         order_moved.connect(services.tell, dispatch_uid="agents.tell")

@@ -3,7 +3,6 @@
 import functools
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from langchain_core.language_models import BaseChatModel
@@ -11,10 +10,11 @@ from langchain_openai import AzureChatOpenAI, ChatOpenAI
 
 from agents import faults, intents, line
 from agents.intents import Kind
+from agents.metrics import OFFLINE, provider
 from agents.offline import OfflineRules
 from agents.turn import ModelUnavailable
 
-OFFLINE = "offline-rules"
+__all__ = ("OFFLINE", "chat_model", "ping", "provider", "reach", "route", "seconds")
 PING_TIMEOUT_S = 2.0
 SIMPLE = frozenset({Kind.QUOTE, Kind.RESEARCH, Kind.HELP, Kind.GREETING, Kind.THANKS})
 SIMPLE_CHARACTERS = 60
@@ -28,13 +28,6 @@ def route(words: str) -> tuple[str, ...]:
     first = settings.MODEL_SIMPLE if settings.MODEL_SIMPLE and _is_simple(words) else settings.MODEL
     fallback = settings.MODEL_FALLBACK
     return (first, fallback) if fallback and fallback != first else (first,)
-
-
-def provider(name: str) -> str:
-    """Who runs a model, as it stands in metrics and on its breaker: the server's host."""
-    if name == OFFLINE:
-        return "embedded"
-    return str(urlsplit(settings.OPENAI_BASE_URL).netloc)
 
 
 def chat_model(name: str) -> BaseChatModel:

@@ -3,7 +3,9 @@
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import Http404
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -11,7 +13,9 @@ from rest_framework.exceptions import APIException
 
 from agents.models import Breaker, ModelCall
 from nextrade.errors import NexTradeError, Unavailable
+from nextrade.resilience import RETRIES
 
+OFFLINE = "offline-rules"
 REQUESTS = Counter("nextrade_requests", "Total requests", ["endpoint", "status"])
 SECONDS = Histogram(
     "nextrade_response_seconds",
@@ -53,9 +57,34 @@ class BreakerStates:
         yield from (states, failures)
 
 
-for status in ("started", "success", "rejected", "error"):  # a series born above zero is invisible to increase()
-    REQUESTS.labels("/chat", status)
-SECONDS.labels("/chat")
+STATUSES = ("started", "success", "rejected", "error")
+OUTCOMES = (
+    *("ok", "timeout", "connect_timeout", "connection_refused", "broken_line", "server_error", "rate_limited"),
+    *("provider_error", "bad_key", "no_quota", "unknown_model", "not_accepted", "too_large", "bad_answer"),
+    *("empty_answer", "client_error"),
+)
+"""How a call of a model may end: "ok", or the kind of a failure (agents.faults)."""
+KINDS = ("input", "output", "cached")
+
+
+def prepare() -> None:
+    """Make every series that this installation can have: one born above zero is invisible to increase()."""
+    for status in STATUSES:
+        REQUESTS.labels("/chat", status)
+    SECONDS.labels("/chat")
+    RETRIES.labels("chat_completion")
+    for model in {settings.MODEL, settings.MODEL_SIMPLE, settings.MODEL_FALLBACK} - {""}:
+        for outcome in OUTCOMES if model != OFFLINE else ("ok",):
+            LLM_SECONDS.labels(provider(model), model, outcome)
+        for kind in KINDS:
+            LLM_TOKENS.labels(model, kind)
+        LLM_COST.labels(model)
+        BREAKER_TRIPS.labels(f"{provider(model)}/{model}")
+
+
+def provider(model: str) -> str:
+    """Who runs a model, as it stands in metrics and on its breaker: the server's host."""
+    return "embedded" if model == OFFLINE else str(urlsplit(settings.OPENAI_BASE_URL).netloc)
 
 
 @contextlib.contextmanager

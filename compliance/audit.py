@@ -16,7 +16,7 @@ import rfc8785
 import structlog
 from django.db import models, transaction
 
-from compliance import mac, privacy, projection
+from compliance import mac, metrics, privacy, projection
 from compliance.models import ComplianceEvent, EventType, Outcome, RetentionClass, Severity
 from nextrade.errors import Missing, NexTradeError
 
@@ -240,7 +240,7 @@ def record(
     event.canonical = rfc8785.dumps(event.facts())
     event.writer_mac, event.mac_key_id = mac.sign(event.canonical, at=at)
     event.save(force_insert=True)
-    transaction.on_commit(lambda: projection.write(event))
+    transaction.on_commit(lambda: _publish(event))
     return event
 
 
@@ -260,6 +260,11 @@ def plain(value: Any) -> Any:
         case list() | tuple():
             return [plain(each) for each in value]
     raise ValueError(f"an event's details may not hold {value!r}: say it as text")
+
+
+def _publish(event: ComplianceEvent) -> None:
+    metrics.count(event)
+    projection.write(event)
 
 
 @contextlib.contextmanager

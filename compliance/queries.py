@@ -150,6 +150,12 @@ def head() -> dict[str, Any]:
     }
 
 
+def faults() -> int:
+    """How many faults the newest verification of all and the newest of the last hours found; 0 before the first."""
+    newest = (_verified(is_full=True), _verified(is_full=False))
+    return sum(int(found.details["faults"]) for found in newest if found)
+
+
 def _verified(*, is_full: bool) -> ComplianceEvent | None:
     found = ComplianceEvent.objects.filter(type="MAINTENANCE", action=Action.TRAIL_VERIFIED, details__is_full=is_full)
     return found.order_by("-id").first()

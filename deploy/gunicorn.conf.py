@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from prometheus_client import multiprocess
-
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(Path(os.environ.get("NEXTRADE_DATA_DIR", "var")) / "metrics"))
+data = Path(os.environ.get("NEXTRADE_DATA_DIR") or Path(__file__).resolve().parent.parent / "var").resolve()
+# prometheus_client decides when it is first imported whether it counts for one process or for all
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(data / "metrics"))
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
@@ -26,4 +26,6 @@ def post_worker_init(worker):
 
 
 def child_exit(server, worker):
+    from prometheus_client import multiprocess
+
     multiprocess.mark_process_dead(worker.pid)

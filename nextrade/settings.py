@@ -309,7 +309,10 @@ if env("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 else:
     EMAIL_BACKEND, EMAIL_FILE_PATH = "django.core.mail.backends.filebased.EmailBackend", str(DATA_DIR / "mail")
-_handlers: dict[str, dict[str, object]] = {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}}
+_handlers: dict[str, dict[str, object]] = {
+    "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
+    "count": {"class": "nextrade.logs.Counting"},
+}
 if LOG_FILE:
     _handlers["file"] = {"class": "logging.handlers.WatchedFileHandler", "filename": LOG_FILE, "formatter": LOG_FORMAT}
 LOGGING = {
@@ -330,6 +333,8 @@ LOGGING = {
 }
 
 # --- the watch
+METRICS_TOKEN = env("NEXTRADE_METRICS_TOKEN", default="")
+METRICS_ALLOW = env.list("NEXTRADE_METRICS_ALLOW", default=[])
 HEALTH_CHECKS = env.json("HEALTH_CHECKS", default=[])
 # --- backups: sets of data and sets of keys, apart
 BACKUP_DIR = Path(env("BACKUP_DIR", default=str(DATA_DIR / "backups"))).resolve()

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from agents.sources import NEWS, WEB
-from nextrade.ops import components
+from nextrade.ops import components, metrics
 from orders.brokers import BROKERS
 from orders.quotes import PROVIDERS
 
@@ -26,7 +26,14 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
     if settings.COMPLIANCE_YEARS < 3:
         problems.append(Error("NEXTRADE_COMPLIANCE_YEARS must be 3 or more", id="nextrade.E010"))
-    return [*problems, *_alpaca_fits(), *_sources_fit(), *_health_checks_fit(), *_backups_fit()]
+    return [*problems, *_alpaca_fits(), *_sources_fit(), *_health_checks_fit(), *_backups_fit(), *_metrics_fit()]
+
+
+def _metrics_fit() -> Iterator[CheckMessage]:
+    try:
+        metrics.allowed()
+    except ValueError as error:
+        yield Error(f"NEXTRADE_METRICS_ALLOW must be networks such as 10.0.0.0/8: {error}", id="nextrade.E022")
 
 
 def _health_checks_fit() -> Iterator[CheckMessage]:

@@ -5,7 +5,6 @@ To add one of your own, name its class in the setting HEALTH_CHECKS, with its op
 
 import dataclasses
 import functools
-import shutil
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,8 @@ from health_check.exceptions import ServiceUnavailable
 from agents.models import Breaker
 from compliance import seal
 from nextrade.errors import Unavailable
-from nextrade.ops import asking, backup_age, database, processes
+from nextrade.ops import asking, database, processes
+from nextrade.ops.backup import shelf
 from nextrade.ops.models import Heartbeat
 
 BEAT_AGE = timedelta(minutes=2)
@@ -208,8 +208,7 @@ class Disk(Component):
 
     def look(self) -> None:
         for path in volumes():
-            used_pct = shutil.disk_usage(path)
-            pct = 100 * (1 - used_pct.free / used_pct.total)
+            pct = psutil.disk_usage(str(path)).percent
             if pct > self.most_pct:
                 raise ServiceUnavailable(f"{path} is {pct:.0f} % full")
 
@@ -241,7 +240,8 @@ class Backup(Component):
     max_age: timedelta = BACKUP_AGE
 
     def look(self) -> None:
-        since = backup_age.newest() or self._installed_at()
+        names = shelf.data().names()
+        since = shelf.taken_at(names[-1]) if names else self._installed_at()
         if timezone.now() - since > self.max_age:
             hours = (timezone.now() - since) / timedelta(hours=1)
             raise ServiceUnavailable(f"no backup for {hours:.0f} hours")

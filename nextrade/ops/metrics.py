@@ -1,22 +1,66 @@
-"""`/metrics`: what all processes have counted. The stock view of django-prometheus knows no multiprocess collectors
-of ours."""
+"""`/metrics`: what all processes have counted, what the database knows, what the machine has left.
 
+django-prometheus' own view is open to all, and in multiprocess mode it knows neither collectors of ours nor memory.
+Open on loopback; elsewhere for who has the token or an address of the list.
+"""
+
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from agents.metrics import BreakerStates
-from compliance import seal
-from nextrade.ops.punctuality import Punctuality
+from nextrade.middleware import refusal
+from nextrade.ops import counted
+from nextrade.ops.machine import Machine
+from nextrade.ops.state import State
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
+    if not may_scrape(request):
+        answer = refusal(401, "invalid_token", "Invalid token", request)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
+
+
+def exposition() -> bytes:
+    """Prometheus' text format."""
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    oldest = seal.oldest_unsealed()
-    waits_s = (timezone.now() - oldest).total_seconds() if oldest else 0
-    unsealed = Gauge("nextrade_audit_unsealed_seconds", "age of the oldest event that is not sealed", registry=registry)
-    unsealed.set(max(0, waits_s))
-    registry.register(BreakerStates())
-    registry.register(Punctuality())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    counted.register(registry, Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+    registry.register(State())
+    registry.register(Machine())
+    return generate_latest(registry)
+
+
+def may_scrape(request: HttpRequest) -> bool:
+    address = client_address(request)
+    if address is not None and (address.is_loopback or any(address in network for network in allowed())):
+        return True
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    is_known = secrets.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
+    return bool(settings.METRICS_TOKEN) and scheme.lower() == "bearer" and is_known
+
+
+def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Who asks, as far as it can be believed: the entry of X-Forwarded-For that our outermost proxy wrote.
+
+    None where a proxy has passed it on that we know nothing of: it stands on loopback itself.
+    """
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    trusted = settings.TRUSTED_PROXIES
+    if not trusted and (hops or "Forwarded" in request.headers or "Via" in request.headers):
+        return None
+    said = hops[-min(trusted, len(hops))] if trusted and hops else request.META.get("REMOTE_ADDR", "")
+    try:
+        address = ipaddress.ip_address(said.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def allowed() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(network) for network in settings.METRICS_ALLOW]

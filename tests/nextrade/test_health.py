@@ -24,7 +24,7 @@ from health_check.base import HealthCheckResult
 from health_check.exceptions import ServiceUnavailable
 
 from compliance.sealer import Sealer
-from nextrade.ops import asking, backup_age, checks, components, database, processes, results
+from nextrade.ops import asking, checks, components, database, processes, results
 from nextrade.ops.models import Heartbeat
 from nextrade.ops.outages import Notices
 from nextrade.ops.tasks import heartbeat
@@ -365,13 +365,11 @@ def test_a_backup_must_be_of_a_day(settings: Any, tmp_path: Path) -> None:
     assert up("backup")  # the installation is younger
     for hours, is_up in ((27, False), (25, True)):
         made = datetime.now(UTC) - timedelta(hours=hours)
-        (tmp_path / f"trading_orders_{made:%Y%m%d_%H%M%S}.db").touch()
+        (tmp_path / f"{made:%Y%m%d_%H%M%S}").mkdir()
         assert up("backup") is is_up
-    (tmp_path / ".20990101_000000").mkdir()
-    (tmp_path / "20991301_000000").mkdir()
-    newest = backup_age.newest()
-    assert newest is not None
-    assert newest < datetime.now(UTC)
+    (tmp_path / f"{made:%Y%m%d_%H%M%S}").rmdir()
+    (tmp_path / ".20990101_000000.partial").mkdir()
+    assert not up("backup")
 
 
 def test_a_disk_is_full_at_the_percentage_that_is_set() -> None:
