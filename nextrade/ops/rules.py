@@ -18,8 +18,8 @@ __all__ = ("INHIBITIONS", "PRIORITIES", "RECORDINGS", "RULES", "Inhibition", "Pr
 FAILED = 'sum(increase(nextrade_requests_total{status="error"}[WINDOW]))'
 FINISHED = 'sum(increase(nextrade_requests_total{status=~"success|error"}[WINDOW]))'
 P95 = "histogram_quantile(0.95, sum by (le) (rate(SERIES_bucket[15m])))"
-USED = "100 * (1 - nextrade_disk_free_bytes / nextrade_disk_total_bytes)"
-OWN_ALERTS = "api|database|llm|circuit_breaker|disk|memory|backup"
+USED = "100 * nextrade_disk_used_bytes / (nextrade_disk_used_bytes + nextrade_disk_free_bytes)"
+OWN_ALERTS = "api|database|llm|circuit_breaker|scheduler|disk|memory|backup"
 """Components whose failure another rule tells of."""
 
 
@@ -107,7 +107,7 @@ GUIDE = (
         threshold=80,
         unit="% of the disk",
         message="Disk usage at {value:.0f}%. Consider cleanup.",
-        what="a disk of ours fills up",
+        what="a disk of ours fills up, in percent as df has it",
     ),
     Rule(
         name="MemoryUsageHigh",
@@ -196,7 +196,7 @@ TRADING = (
         component="budget",
         template="round(100 * max by (scope) (nextrade_llm_budget_used_ratio), 0.000001) >= {threshold}",
         threshold=80,
-        unit="% of the month's budget",
+        unit="% of the day's budget",
         message="{value:.0f}% of the language model budget is spent ({labels[scope]}).",
         what="at 100 % the model is no longer called",
     ),
@@ -223,6 +223,15 @@ HOUSE = (
         what="a component of /health fails that has no alert of its own",
     ),
     Rule(
+        name="SchedulerDown",
+        priority=P2,
+        component="scheduler",
+        template='min(nextrade_component_up{component="scheduler"}) == 0',
+        for_s=60,
+        message="The worker does no scheduled work. Approved orders are not sent.",
+        what="no task has come through the queue lately",
+    ),
+    Rule(
         name="MetricsMissing",
         priority=P2,
         component="metrics",
@@ -245,10 +254,9 @@ HOUSE = (
         name="MaintenanceJobMissed",
         priority=P3,
         component="scheduler",
-        template="(time() - max by (job) (nextrade_job_last_success_timestamp)) / 3600"
-        " > max by (job) (nextrade_job_max_age_seconds) / 3600",
-        message="Scheduled job '{labels[job]}' has not succeeded for {value:.1f} hours.",
-        what="a scheduled job has failed, or was not run",
+        template="max by (job, kind) (nextrade_job_problem) == 1",
+        message="Scheduled job '{labels[job]}': {labels[kind]}.",
+        what="a job is missed, failed, overrun, or stale: too long without success",
     ),
     Rule(
         name="CertificateExpiry",
@@ -307,6 +315,7 @@ INHIBITIONS = (
     Inhibition(source="ApiUnavailable", mutes=tuple(each.name for each in RULES if each.name not in NEVER_MUTED)),
     Inhibition(source="DatabaseConnectionLost", mutes=("HighErrorRate", "ElevatedErrorRate")),
     Inhibition(source="HighErrorRate", mutes=("ElevatedErrorRate",)),
+    Inhibition(source="SchedulerDown", mutes=("MaintenanceJobMissed",)),
     Inhibition(source="AuditSealingStopped", mutes=("AuditEventsUnsealed",)),
 )
 RECORDINGS = tuple(

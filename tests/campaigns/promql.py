@@ -108,6 +108,7 @@ class Draw:
             where = {"instance": instance, "path": path}
             self._gauge("nextrade_disk_free_bytes", where, lambda now: self.chance.uniform(0, 100))
             self._gauge("nextrade_disk_total_bytes", where, lambda now: 100.0)
+            self._gauge("nextrade_disk_used_bytes", where, lambda now: self.chance.uniform(0, 100))
         self._gauge("nextrade_process_resident_memory_bytes", labels, lambda now: self.chance.uniform(0, 3e9))
         self._gauge("nextrade_audit_unsealed_seconds", labels, lambda now: self.chance.uniform(0, 900))
 

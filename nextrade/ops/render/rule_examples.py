@@ -81,21 +81,13 @@ def latencies(name: str, edge_s: float, within: int) -> tuple[Series, ...]:
 def disk(used_percent: float, falling: float = 0) -> tuple[Series, ...]:
     """A disk of 1000 bytes, whose free ones fall by so many each step."""
     free = growing("nextrade_disk_free_bytes", -falling, 10 * (100 - used_percent), path="/data")
-    return (free, steady("nextrade_disk_total_bytes", 1000, path="/data"))
+    return (free, growing("nextrade_disk_used_bytes", falling, 10 * used_percent, path="/data"))
 
 
 def breaker(state: int) -> tuple[Series, ...]:
     return (
         steady("nextrade_circuit_breaker_state", state, name="llm"),
         steady("nextrade_circuit_breaker_failures", 5, name="llm"),
-    )
-
-
-def job(max_age_s: float) -> tuple[Series, ...]:
-    """A job that succeeded at time 0."""
-    return (
-        steady("nextrade_job_last_success_timestamp", 0, job="database_backup"),
-        steady("nextrade_job_max_age_seconds", max_age_s, job="database_backup"),
     )
 
 
@@ -194,7 +186,8 @@ _EXAMPLES: Mapping[str, Callable[[float, float], Example]] = MappingProxyType(
             quiet={"while there are any": (component("database", 0),)}, loud=(component("sealer", 1),)
         ),
         "BackupTooOld": lambda t, _: below("nextrade_backup_age_seconds", t * 3600, (t + 1) * 3600),
-        "MaintenanceJobMissed": lambda t, _: Example(quiet={"at exactly its age": job(600)}, loud=job(300), at_s=600),
+        "MaintenanceJobMissed": lambda t, _: below("nextrade_job_problem", 0, 1, job="database_backup", kind="missed"),
+        "SchedulerDown": lambda t, _: _flag(lambda up: (component("scheduler", up),)),
         "CertificateExpiry": lambda t, _: _certificate(t),
         "DiskFullSoon": lambda t, _: _trend(t),
         "CpuUsageHigh": lambda t, _: below("nextrade_cpu_usage_ratio", t / 100, (t + 1) / 100),
