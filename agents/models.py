@@ -38,6 +38,11 @@ class Message(models.Model):
     order_id = models.UUIDField(null=True, blank=True)
     order_version = models.PositiveIntegerField(null=True, blank=True)
     model = models.CharField(max_length=100, blank=True)
+    citations = models.JSONField(
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        help_text="what an answer rests on, as agents.evidence.Citation has it",
+    )
     created_at = models.DateTimeField()
 
     class Meta:

@@ -70,10 +70,11 @@ class StreamEventSerializer(serializers.Serializer[Any]):
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
     created_at = Moment()
+    citations = CitationSerializer(many=True, read_only=True)
 
     class Meta:
         model = Message
-        fields = ("role", "content", "created_at", "order_id", "model")
+        fields = ("role", "content", "created_at", "order_id", "model", "citations")
 
 
 class ThreadRowSerializer(serializers.ModelSerializer[Thread]):

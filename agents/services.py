@@ -360,6 +360,7 @@ def _keep(turn: Turn, calls: list[ModelCall], screened: guard.Screened | None, *
             content=screened.text,
             turn_id=turn.turn_id,
             model=turn.model,
+            citations=[asdict(citation) for citation in turn.evidence.citations],
             created_at=at,
         )
         actor = audit.person(turn.owner)

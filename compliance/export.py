@@ -21,6 +21,7 @@ from django.db.models import Max, Min
 from compliance import anchors, audit, notes, offline_verifier, trust
 from compliance.audit import Action
 from compliance.models import Checkpoint, ComplianceEvent, Leaf, Statement, timestamp
+from compliance.spreadsheet import safe
 from nextrade.errors import Missing
 
 README = """An export of NexTrade's audit trail.
@@ -35,7 +36,6 @@ keys.json          the pinned first key, and the signed statements about keys si
 anchors.json       what was put outside, and when
 manifest.json      the hash of each file; its own hash is in the trail, as event trail_exported
 """
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 CSV_COLUMNS = ("ts_utc", "type", "action", "severity", "outcome", "actor_pid", "subject_pid", "order_id", "details")
 
 
@@ -135,13 +135,8 @@ def _csv(lines: list[bytes]) -> bytes:
     for line in lines:
         facts = json.loads(line)
         facts["details"] = json.dumps(facts["details"], ensure_ascii=False)
-        table.writerow([_cell(facts[name]) for name in CSV_COLUMNS])
+        table.writerow([safe(facts[name] or "") for name in CSV_COLUMNS])
     return text.getvalue().encode(errors="backslashreplace")
-
-
-def _cell(value: str | None) -> str:
-    text = value or ""
-    return f"'{text}" if text.lstrip(" \"'").startswith(FORMULA) or text.startswith(FORMULA) else text
 
 
 def as_json(value: object) -> bytes:

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 BEGUN_AT, SEEN_AT = "begun_at", "seen_at"
 NOTED_EVERY_S = 60
+POLL = "X-Poll"
+"""What a page asks for by itself is no click."""
 
 
 def timeouts(
@@ -32,7 +34,7 @@ def _look(request: HttpRequest, *, now: float) -> None:
     begun, seen = request.session.setdefault(BEGUN_AT, now), request.session.get(SEEN_AT, now)
     if now - seen > settings.SESSION_IDLE_S or now - begun > settings.SESSION_COOKIE_AGE:
         logout(request)
-    elif SEEN_AT not in request.session or now - seen >= NOTED_EVERY_S:
+    elif SEEN_AT not in request.session or (now - seen >= NOTED_EVERY_S and POLL not in request.headers):
         request.session[SEEN_AT] = now
 
 

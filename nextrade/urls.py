@@ -4,7 +4,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from agents.api import Chat
-from nextrade import auth, desk, pages
+from nextrade import auth, pages
+from nextrade.desk import books, report, talk
 from nextrade.ops import dossier
 from nextrade.ops.health import HealthJson, HealthPage, alive
 from nextrade.ops.metrics import metrics
@@ -29,15 +30,24 @@ handler500 = pages.server_error
 
 
 urlpatterns = [
-    path("", desk.home, name="home"),
+    path("", talk.home, name="home"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(next_page="home"), name="logout"),
-    path("parts/", desk.parts, name="parts"),
-    path("say/", desk.say, name="say"),
-    path("say/stream/", desk.DeskStream.as_view(), name="say-stream"),
-    path("threads/<uuid:thread_id>/", desk.desk, name="thread"),
-    path("threads/<uuid:thread_id>/parts/", desk.parts, name="thread-parts"),
-    path("orders/<uuid:order_id>/cancel/", desk.cancel, name="desk-cancel"),
+    path("side/", talk.side, name="side"),
+    path("say/", talk.say, name="say"),
+    path("say/stream/", talk.DeskStream.as_view(), name="say-stream"),
+    path("threads/", talk.threads, name="threads"),
+    path("threads/<uuid:thread_id>/", talk.desk, name="thread"),
+    path("threads/<uuid:thread_id>/news/", talk.news, name="thread-news"),
+    path("portfolio/", books.portfolio, name="portfolio"),
+    path("orders/", books.orders, name="orders"),
+    path("orders/<uuid:order_id>/", books.order, name="order"),
+    path("orders/<uuid:order_id>/card/", talk.card, name="order-card"),
+    path("orders/<uuid:order_id>/cancel/", talk.cancel, name="desk-cancel"),
+    path("executions/", books.executions, name="executions"),
+    path("executions.csv", books.executions_csv, name="executions-csv"),
+    path("report/", report.report, name="report"),
+    path("report/<str:week>/", report.report, name="report-week"),
     path("api/v1/", include(api)),
     path("admin/second-factor/", pages.second_factor, name="second-factor"),
     path("admin/dossier/<uuid:order_id>/", admin.site.admin_view(dossier.download), name="order-dossier"),

@@ -58,12 +58,21 @@ WEB = {  # the desk's pages, for the session of a person who may use the desk
     "",
     "login/",
     "logout/",
-    "parts/",
+    "side/",
     "say/",
     "say/stream/",
+    "threads/",
     "threads/<uuid:thread_id>/",
-    "threads/<uuid:thread_id>/parts/",
+    "threads/<uuid:thread_id>/news/",
+    "portfolio/",
+    "orders/",
+    "orders/<uuid:order_id>/",
+    "orders/<uuid:order_id>/card/",
     "orders/<uuid:order_id>/cancel/",
+    "executions/",
+    "executions.csv",
+    "report/",
+    "report/<str:week>/",
 }
 ELSEWHERE = {"health/live", "health/ready", "metrics"}  # tests of their own, in test_ops
 
