@@ -28,8 +28,7 @@ def demo(tmp_path: Path, settings: Any) -> None:
     mac.forget()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_past_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_past_is_whole(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("demo_history", days=8, seed=3)
 
     now = timezone.now()

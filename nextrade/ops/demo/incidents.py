@@ -58,17 +58,21 @@ def late_fill(stage: Stage, at: datetime) -> None:
         words = f"Buy 10 shares of Pepsi at {seen * Decimal('0.95'):.2f} limit"
         stage.say(Line(at=at, who="ann", words=words, is_new=True, is_trade=True), approve=True)
 
-    def order(status: Status) -> Order:
-        return Order.objects.filter(symbol="PEP", status=status).latest("created_at")
+    def pepsi(status: Status) -> Order | None:
+        return Order.objects.filter(symbol="PEP", status=status).order_by("-created_at").first()
+
+    def take_back() -> None:
+        if order := pepsi(Status.NEW):
+            stage.withdraw(order)
 
     def fill() -> None:
-        late = order(Status.CANCELED)
-        assert late.limit_price is not None
-        _paper().fill_late(late.client_order_id, quantity=late.quantity, price_usd=late.limit_price, at=timezone.now())
-        execution.reconcile(at=timezone.now())
+        if (late := pepsi(Status.CANCELED)) and late.limit_price:
+            moment = timezone.now()
+            _paper().fill_late(late.client_order_id, quantity=late.quantity, price_usd=late.limit_price, at=moment)
+            execution.reconcile(at=moment)
 
     stage.plan(at, ask)
-    stage.plan(at + timedelta(minutes=30), lambda: stage.withdraw(order(Status.NEW)))
+    stage.plan(at + timedelta(minutes=30), take_back)
     stage.plan(at + timedelta(minutes=40), fill)
 
 
