@@ -3,7 +3,6 @@
 import json
 import re
 import unicodedata
-import uuid
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from io import BytesIO
@@ -14,7 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import models, transaction
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -25,8 +24,9 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from compliance import audit, export, privacy, projection, proofs, review
+from compliance import audit, export, privacy, projection, proofs, review, search
 from compliance.audit import Action
+from compliance.lists import InfinitePaginator
 from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol
 from nextrade.errors import NexTradeError
 
@@ -42,7 +42,6 @@ TYPE_COLOURS = {
 OUTCOME_COLOURS = {Outcome.SUCCESS: "success", Outcome.REFUSED: "warning", Outcome.FAILED: "danger"}
 STATE_COLOURS = {"appended": "warning", "sealed": "info", "anchored": "success"}
 UNTOLD = frozenset({"from", "to", "version", "payload_sha256"})
-ID_START = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]{0,28}")
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories of characters that do something to a text without being seen in it."""
 
@@ -57,9 +56,18 @@ def legible(text: str) -> str:
 
 
 class ReadOnly(ModelAdmin):  # type: ignore[misc]
-    """Nobody adds, changes or deletes here, whatever their rights; who may view may look."""
+    """Nobody adds, changes or deletes here, whatever their rights; who may view may look. No list counts its rows."""
 
     actions: tuple[str, ...] = ()
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_disable_select_all = True
+    list_per_page = 50
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        title = str(self.opts.verbose_name_plural).capitalize()
+        response: HttpResponseBase = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return response
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -96,10 +104,8 @@ class ComplianceEventAdmin(ReadOnly):
     ordering = ("-id",)
     sortable_by = ()
     search_fields = ("actor_pid", "subject_pid", "order_id", "request_id", "action")
-    search_help_text = "User name, user:7, order, request or action"
-    list_per_page = 50
+    search_help_text = "User name, order, request, action, words"
     actions = ("sign_off_selected", "export_selected")
-    show_full_result_count = False
     fieldsets = (
         ("What happened", {"fields": ("time", "type", "action", "severity", "outcome")}),
         ("Who", {"fields": ("actor", "person", "request_id")}),
@@ -117,9 +123,8 @@ class ComplianceEventAdmin(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ComplianceEvent], search_term: str
     ) -> tuple[QuerySet[ComplianceEvent], bool]:
-        """Whole values, so that the indexes serve: a person by name or id, an order by its id's start, the rest."""
         term = search_term.strip().replace("\x00", "")
-        return (queryset.filter(_about(term)) if term else queryset), False
+        return (search.find(queryset, term) if term else queryset), False
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("compliance.sign_off")
@@ -268,23 +273,6 @@ def _record(action: Action, row: RestrictedSymbol, request: HttpRequest) -> None
     assert isinstance(request.user, models.Model)  # admin_view lets nobody else through
     details = {"symbol": row.symbol, "reason": row.reason}
     audit.record(action, actor=audit.person(request.user), at=timezone.now(), details=details)
-
-
-def _about(term: str) -> Q:
-    wanted = Q(actor_pid=term) | Q(subject_pid=term) | Q(request_id=term) | Q(action=term.lower().replace(" ", "_"))
-    for key in get_user_model().objects.filter(username__iexact=term).values_list("pk", flat=True):
-        pid = f"user:{key}"
-        wanted |= Q(actor_pid=pid) | Q(subject_pid=pid) | Q(on_behalf_of=pid)
-    if ID_START.fullmatch(term):
-        wanted |= _of_order(term)
-    return wanted
-
-
-def _of_order(term: str) -> Q:
-    try:
-        return Q(order_id=uuid.UUID(term))
-    except ValueError:
-        return Q(order_id__istartswith=term)
 
 
 def _named(pid: str, event: ComplianceEvent) -> str:

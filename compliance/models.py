@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 
 from compliance.ledger import Anchor, Checkpoint, Leaf, Node, Receipt, Statement
 from compliance.review_models import ReviewItem, ReviewNote
@@ -94,6 +95,8 @@ class ComplianceEvent(models.Model):
             models.Index(fields=["actor_pid", "-id"], name="compliance_event_actor"),
             models.Index(fields=["order_id", "id"], name="compliance_event_order"),
             models.Index(fields=["thread_id", "id"], name="compliance_event_thread"),
+            models.Index(fields=["action", "-id"], name="compliance_event_action"),
+            models.Index(fields=["request_id"], name="compliance_event_request", condition=~Q(request_id="")),
         )
 
     def __str__(self) -> str:

@@ -272,6 +272,11 @@ ALPACA_BASE_URL = env("ALPACA_BASE_URL", default="https://paper-api.alpaca.marke
 ALPACA_DATA_URL = env("ALPACA_DATA_URL", default="https://data.alpaca.markets")
 LIVE_TRADING = env("NEXTRADE_LIVE_TRADING", default="no")
 APPROVAL_TTL_S = env.int("NEXTRADE_APPROVAL_TTL_S", default=1800)
+APPROVAL_MAIL = env.bool("NEXTRADE_APPROVAL_MAIL", default=False)
+
+# --- where people reach this installation, and who its mail is from
+PUBLIC_URL = env("NEXTRADE_PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}").rstrip("/")
+DEFAULT_FROM_EMAIL = env("ALERT_EMAIL_FROM", default="alerts@nextrade.com")
 
 # --- language models
 OPENAI_API_KEY = env("OPENAI_API_KEY", default="")

@@ -7,7 +7,9 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import erasure
-        from orders import privacy, triggers
+        from orders import notices, privacy, triggers
+        from orders.signals import order_moved
 
         erasure.contributor(privacy.CONTRIBUTOR)
         post_migrate.connect(triggers.reinstall, sender=self)
+        order_moved.connect(notices.moved, dispatch_uid="orders.notices")

@@ -31,6 +31,7 @@ STATUS_COLOURS = {
     Status.FILLED: "success",
     **dict.fromkeys((Status.DENIED, Status.DECLINED, Status.REJECTED), "danger"),
 }
+GLANCE_COLOURS = {"fails": "danger", "doubts": "warning", "passes": "success", "none": ""}
 PHASES = {"P": "at proposal", "A": "at approval", "X": "before sending"}
 IN_FLIGHT = (Status.APPROVED, Status.PENDING_NEW, Status.PENDING_CANCEL)
 LASTING = {
@@ -68,7 +69,7 @@ class CheckTable:
 
     @property
     def is_open(self) -> bool:
-        return self.is_now or self.colour != "success"
+        return self.colour != "success"
 
     @property
     def failures(self) -> int:
@@ -136,7 +137,7 @@ def page(order: Order, *, viewer: User, at: datetime) -> dict[str, Any]:
     denials = [_row("now", check.as_json()) for check in found.denials] if is_waiting else []
     return {
         "title": f"Review {order.side} {plain(order.quantity)} {order.symbol}",
-        "original": order,
+        "original": f"{order.side} {plain(order.quantity)} {order.symbol}",
         "order": order,
         "status_colour": STATUS_COLOURS[Status(order.status)],
         "side_colour": SIDE_COLOURS[Side(order.side)],
@@ -190,6 +191,18 @@ def _receipts(order: Order) -> list[tuple[str, str]]:
         (f"{receipt['log']}, leaf {receipt['leaf_index']} of {receipt['tree_size']}", json.dumps(receipt, indent=2))
         for receipt in proofs.receipts(order.pk)
     ]
+
+
+def glance(order: Order) -> tuple[str, str]:
+    """How the checks on record went, of the newest phase, as (kind, words)."""
+    phase = next((phase for phase in reversed(PHASES) if any(check["phase"] == phase for check in order.checks)), "")
+    rows = [_row("", check) for check in order.checks if check["phase"] == phase]
+    table = CheckTable(title="", rows=rows)
+    if not rows:
+        return "none", "none"
+    if table.failures:
+        return "fails", f"{table.failures} of {len(rows)} fail"
+    return ("doubts", f"{table.doubts} to explain") if table.doubts else ("passes", f"{len(rows)} of {len(rows)} pass")
 
 
 def chosen(order: Order, version: int, *, decision: str, viewer: User, at: datetime) -> Chosen:

@@ -5,7 +5,7 @@ import uuid
 
 from django.utils import timezone
 
-from orders import execution, reconciliation, safeguards, services
+from orders import execution, notices, reconciliation, safeguards, services
 from orders.models import Outbox
 
 AT_ONCE = 20
@@ -21,6 +21,10 @@ def execute(*, order_id: str, kind: str) -> None:
         if time.monotonic() - start > ENOUGH_S:
             return
         execution.execute(waiting_id, waiting_kind, at=timezone.now())
+
+
+def tell_approvers(*, order_id: str) -> int:
+    return notices.tell_approvers(uuid.UUID(order_id))
 
 
 def reconcile() -> int:

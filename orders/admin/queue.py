@@ -14,7 +14,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -23,12 +23,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.views import ChangeList
 
 from compliance import audit
 from compliance.admin import ReadOnly
+from compliance.lists import InfinitePaginator
 from nextrade.errors import NexTradeError, Refused
 from orders import queries, reauthentication, review, services
+from orders.admin import live
+from orders.admin.queue_list import ForMe, Queue, QueuePaginator, SoonOver, wanted
 from orders.admin.viewer import viewer
 from orders.models import Order, Status
 from orders.payload import plain
@@ -37,7 +39,8 @@ from orders.review import SIDE_COLOURS, STATUS_COLOURS, expiry, span, usd
 CHOSEN = re.compile(r"([0-9a-f-]{36}):([0-9]{1,9})")
 DECIDE = {"approve": services.approve, "decline": services.decline}
 DONE = {"approve": "approved", "decline": "declined"}
-WAITING_FIRST = Case(When(status=Status.PENDING_APPROVAL, then=Value(0)), default=Value(1))
+UNREAD = ("user_words", "rationale", "snapshot")
+"""Columns that the list does not show: a person's words may be long."""
 DRAFT = "reason_draft"
 """In the session: an order and the reason typed for it when the password was asked for."""
 
@@ -73,38 +76,55 @@ class PasswordForm(DecisionForm):
     password = forms.CharField(max_length=128, strip=False)
 
 
-class Queue(ChangeList):  # type: ignore[misc]
-    def url_for_result(self, result: Order) -> str:
-        return reverse("admin:orders_order_review", args=[result.pk])
-
-
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
-    list_display = ("ref", "since", "maker", "side_badge", "asked", "notional", "status_badge", "expires")
-    list_filter = ("status", "side", "is_tainted")
+    list_display = (
+        "ref",
+        "since",
+        "maker",
+        "side_badge",
+        "asked",
+        "notional",
+        "at_a_glance",
+        "status_badge",
+        "expires",
+    )
+    list_filter = (ForMe, SoonOver, "status", "side", "is_tainted")
     list_select_related = ("maker",)
-    list_per_page = 50
-    list_disable_select_all = True
-    sortable_by = ("since",)
+    ordering = ("-created_at", "-id")
+    sortable_by = ()
     search_fields = ("symbol", "id", "client_order_id", "maker__username")
     search_help_text = "Symbol, order or user name"
-    show_full_result_count = True
     list_before_template = "admin/orders/order/queue_note.html"
     actions = ("approve_selected", "decline_selected")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Queue]:
         return Queue
 
-    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
-        """Newest first; as long as nobody asked for one status, those that wait for a decision before all others."""
-        asked = any(name.startswith("status") for name in request.GET)
-        return ("-created_at",) if asked else (WAITING_FIRST, "-created_at")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        orders: QuerySet[Order] = super().get_queryset(request).defer(*UNREAD)
+        return orders
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *_: Any, **__: Any) -> Any:
+        """As long as nobody asked for a status, what waits comes before all others."""
+        is_asked = any(name.startswith(("status", "mine", "soon")) for name in request.GET)
+        return (InfinitePaginator if is_asked else QueuePaginator)(queryset, per_page)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Whole values and the starts of ids, so that the indexes serve."""
+        term = search_term.strip().replace("\x00", "")
+        return (queryset.filter(wanted(term)) if term else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
             path("decide/", view(self.decide_view), name="orders_order_decide"),
             path("password/", view(self.password_view), name="orders_order_password"),
+            path("live/", view(live.queue), name="orders_order_live"),
+            path("<uuid:order_id>/live/", view(live.order), name="orders_order_live_one"),
+            path("<uuid:order_id>/prices/", view(live.prices), name="orders_order_prices"),
             path("<uuid:order_id>/review/", view(self.review_view), name="orders_order_review"),
         ]
         return [*own, *super().get_urls()]
@@ -116,7 +136,7 @@ class OrderAdmin(ReadOnly):
         return may_decide(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-        more = {"waiting": waiting(request), "may_approve": self.has_approve_permission(request)}
+        more = {"live": live.state(), "may_approve": self.has_approve_permission(request)}
         response: HttpResponseBase = super().changelist_view(request, {**(extra_context or {}), **more})
         return response
 
@@ -151,6 +171,10 @@ class OrderAdmin(ReadOnly):
     @display(description="notional USD")  # type: ignore[untyped-decorator]
     def notional(self, order: Order) -> str:
         return usd(order.notional_usd)
+
+    @display(description="checks", label=review.GLANCE_COLOURS)  # type: ignore[untyped-decorator]
+    def at_a_glance(self, order: Order) -> tuple[str, str]:
+        return review.glance(order)
 
     @display(description="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]
     def status_badge(self, order: Order) -> tuple[str, str]:
@@ -231,6 +255,8 @@ class OrderAdmin(ReadOnly):
             **self.admin_site.each_context(request),
             **review.page(order, viewer=viewer(request), at=at),
             "opts": self.opts,
+            "live": live.state_of(order, at=at),
+            "next": live.next_waiting(order, viewer(request)),
             "draft": draft if drafted_for == str(order.pk) else "",
             "asks_password": not reauthentication.is_recent(request, at=at),
             "back": f"{reverse('admin:orders_order_changelist')}?{request.GET.get('_changelist_filters', '')}",
