@@ -294,6 +294,8 @@ class Order(models.Model):
             models.Index(fields=["account"], condition=Q(status__in=OPEN), name="orders_order_open"),
             models.Index(fields=["status", "created_at"], name="orders_order_status"),
             models.Index(fields=["thread_id", "created_at"], name="orders_order_thread"),
+            models.Index(fields=["-created_at", "-id"], name="orders_order_newest"),
+            models.Index(fields=["symbol", "-created_at", "-id"], name="orders_order_symbol"),
         )
 
     def __str__(self) -> str:
@@ -346,7 +348,10 @@ class Execution(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(quantity__gt=0, price_usd__gt=0), name="orders_execution_positive"),
         )
-        indexes = (models.Index(fields=["account", "-executed_at", "-id"], name="orders_execution_account"),)
+        indexes = (
+            models.Index(fields=["account", "-executed_at", "-id"], name="orders_execution_account"),
+            models.Index(fields=["-executed_at", "-id"], name="orders_execution_newest"),
+        )
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.side} {self.quantity} {self.symbol} at {self.price_usd}"
