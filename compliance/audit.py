@@ -60,6 +60,15 @@ class Action(models.TextChoices):
     BREAK_RESOLVED = "break_resolved"
     HALT_DRILL = "halt_drill"
     ALERT_RAISED = "alert_raised"
+    ALERT_FIRED = "alert_fired"
+    ALERT_STALE = "alert_stale"
+    ALERT_RESOLVED = "alert_resolved"
+    ALERT_ESCALATED = "alert_escalated"
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
+    ALERTS_SILENCED = "alerts_silenced"
+    SILENCE_ENDED = "silence_ended"
+    TICKET_CLOSED = "ticket_closed"
+    ALERT_TESTED = "alert_tested"
     RESTRICTED_ADDED = "restricted_added"
     RESTRICTED_REMOVED = "restricted_removed"
     TRADING_HALTED = "trading_halted"
@@ -137,6 +146,15 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.BREAK_RESOLVED: EventType.SYSTEM,
         Action.HALT_DRILL: EventType.MAINTENANCE,
         Action.ALERT_RAISED: EventType.ALERT,
+        Action.ALERT_FIRED: EventType.ALERT,
+        Action.ALERT_STALE: EventType.ALERT,
+        Action.ALERT_RESOLVED: EventType.ALERT,
+        Action.ALERT_ESCALATED: EventType.ALERT,
+        Action.ALERT_ACKNOWLEDGED: EventType.ALERT,
+        Action.ALERTS_SILENCED: EventType.ALERT,
+        Action.SILENCE_ENDED: EventType.ALERT,
+        Action.TICKET_CLOSED: EventType.ALERT,
+        Action.ALERT_TESTED: EventType.ALERT,
         Action.RESTRICTED_ADDED: EventType.SYSTEM,
         Action.RESTRICTED_REMOVED: EventType.SYSTEM,
         Action.TRADING_HALTED: EventType.SYSTEM,

@@ -349,6 +349,25 @@ BACKUP_KEYS_DIR = Path(env("NEXTRADE_BACKUP_KEYS_DIR", default=str(DATA_DIR / "b
 BACKUP_RECIPIENTS = env.list("NEXTRADE_BACKUP_RECIPIENTS", default=[])
 BACKUP_OFFSITE = env.list("BACKUP_OFFSITE", default=[])
 BACKUP_KEYS_OFFSITE = env.list("NEXTRADE_BACKUP_KEYS_OFFSITE", default=[])
+# --- alerting: alertd and its channels
+PUBLIC_URL = env("NEXTRADE_PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}").rstrip("/")
+RUNBOOKS_URL = env("NEXTRADE_RUNBOOKS_URL", default="docs/runbooks").rstrip("/")
+ALERTING = env("NEXTRADE_ALERTING", default="embedded")
+ALERTD_TARGET = env("NEXTRADE_ALERTD_TARGET", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}")
+ALERTD_TARGET_HOST = env(
+    "NEXTRADE_ALERTD_HOST", default="" if DEBUG or DEMO else (ALLOWED_HOSTS or [""])[0].lstrip(".")
+)
+ALERTMANAGER_URL = env("NEXTRADE_ALERTMANAGER_URL", default="http://127.0.0.1:9093")
+PROMETHEUS_URL = env("NEXTRADE_PROMETHEUS_URL", default="http://127.0.0.1:9090")
+PAGERDUTY_ROUTING_KEY = env("PAGERDUTY_ROUTING_KEY", default="")
+PAGERDUTY_URL = env("PAGERDUTY_URL", default="https://events.pagerduty.com/v2/enqueue")
+SLACK_WEBHOOK_URL = env("SLACK_WEBHOOK_URL", default="")
+SLACK_CHANNEL = env("SLACK_CHANNEL", default="#alerts")
+ALERT_EMAIL_TO = env.list("ALERT_EMAIL_TO", default=[])
+ALERT_EMAIL_FROM = env("ALERT_EMAIL_FROM", default="alerts@nextrade.com")
+TICKET_WEBHOOK_URL = env("TICKET_WEBHOOK_URL", default="")
+HEARTBEAT_URL = env("HEARTBEAT_URL", default="")
+HEARTBEAT_METHOD = env("HEARTBEAT_METHOD", default="GET")
 
 # --- the admin
 UNFOLD = {

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from agents.sources import NEWS, WEB
 from nextrade.ops import components, metrics
+from nextrade.ops.alerting import MODES
 from orders.brokers import BROKERS
 from orders.quotes import PROVIDERS
 
@@ -78,3 +79,10 @@ def _alpaca_fits() -> Iterator[CheckMessage]:
             "ALPACA_BASE_URL is for real money: set NEXTRADE_LIVE_TRADING=yes too, or the paper address",
             id="nextrade.E006",
         )
+
+
+@register()
+def alerting_fits(**_: Any) -> list[CheckMessage]:
+    if settings.ALERTING in MODES:
+        return []
+    return [Error(f"NEXTRADE_ALERTING must be one of {', '.join(MODES)}", id="nextrade.E033")]

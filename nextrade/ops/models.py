@@ -1,9 +1,24 @@
 from django.db import models
 
+from nextrade.ops.alert_models import Alert, Delivery, Measure, Silence, Ticket, Watch
 from nextrade.ops.maintenance_models import KnownJob, MaintenanceRun, MetricAggregate
 from nextrade.ops.threshold_models import Threshold
 
-__all__ = ["Heartbeat", "IdempotentReply", "KnownJob", "MaintenanceRun", "MetricAggregate", "RateWindow", "Threshold"]
+__all__ = [
+    "Alert",
+    "Delivery",
+    "Heartbeat",
+    "IdempotentReply",
+    "KnownJob",
+    "MaintenanceRun",
+    "Measure",
+    "MetricAggregate",
+    "RateWindow",
+    "Silence",
+    "Threshold",
+    "Ticket",
+    "Watch",
+]
 
 
 class Heartbeat(models.Model):
