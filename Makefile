@@ -4,6 +4,8 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 export PORT
+export NEXTRADE_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
+export NEXTRADE_ALERTD_TARGET ?= http://127.0.0.1:$(PORT)
 
 .PHONY: install run history test verify lint types audit bench campaigns e2e lock clean
 
