@@ -54,6 +54,7 @@ class Product:
             "web": [str(Path(sys.executable).with_name("gunicorn")), "-c", "deploy/gunicorn.conf.py", "nextrade.wsgi"],
             "worker": [sys.executable, "manage.py", "worker"],
             "sealer": [sys.executable, "manage.py", "sealer"],
+            "alertd": [sys.executable, "manage.py", "alertd"],
         }
         log = (Path(self.env["NEXTRADE_DATA_DIR"]) / f"{name}.err").open("ab")
         self.processes[name] = subprocess.Popen(
