@@ -6,7 +6,7 @@ Runs in a thread of its own: a database that hangs holds nobody up but this.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from compliance import audit
 from compliance.audit import Action
 from compliance.models import ComplianceEvent, Outcome
 from nextrade.errors import Refused
+from nextrade.ops import thresholds
 from nextrade.ops.alerting.engine import Silence as SilenceFact
 from nextrade.ops.alerting.raised import Event
 from nextrade.ops.models import Alert, Delivery, Heartbeat, Measure, Silence, Watch
@@ -71,6 +72,7 @@ class Heard:
     silences: tuple[SilenceFact, ...] = ()
     raised: tuple[Event, ...] = ()
     since: int = 0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 def exchange(told: Told) -> Heard:
@@ -93,6 +95,7 @@ def exchange(told: Told) -> Heard:
             silences=_silences(),
             raised=_raised(since, told.seen),
             since=since,
+            thresholds=thresholds.in_force(),
         )
     finally:
         connection.close()

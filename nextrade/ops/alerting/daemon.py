@@ -18,6 +18,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import DatabaseError
 
+from nextrade import witness
 from nextrade.errors import Unavailable
 from nextrade.ops import rules
 from nextrade.ops.alerting import books, channels, measures, modes, scrape
@@ -57,6 +58,8 @@ class Daemon:
         self._engine = self._revived(saved)
         self._seen: set[int] = set(saved.get("seen", ()))
         self._since: int | None = saved.get("since")
+        self._thresholds: dict[str, float] = saved.get("thresholds", {})
+        self._is_noted = False
         self._to_tell: dict[int, dict[str, Any]] = {}
         self._measure: dict[str, Any] | None = None
         self._status = ""
@@ -83,7 +86,7 @@ class Daemon:
     def _jobs(self) -> dict[str, Any]:
         return {
             "look": lambda names: modes.read() if self._mode == "prometheus" else scrape.look(_target(), names),
-            "exchange": lambda told: (told, books.exchange(told)),
+            "exchange": self._exchange,
             "heartbeat": lambda _: heartbeat.beat(),
             "alertmanager": modes.post,
             **dict.fromkeys(channels.CHANNELS, send),
@@ -94,7 +97,10 @@ class Daemon:
         outbox = Outbox(configured=channels.configured() if is_telling else ())
         outbox.deliveries = {each.id: each for each in self._store.deliveries()} if is_telling else {}
         engine = Engine(
-            rules=rules.catalogue(), inhibitions=rules.INHIBITIONS, outbox=outbox, extra=measures.EXPRESSIONS
+            rules=rules.catalogue(saved.get("thresholds")),
+            inhibitions=rules.INHIBITIONS,
+            outbox=outbox,
+            extra=measures.EXPRESSIONS,
         )
         if "engine" in saved:
             engine.load(saved["engine"])
@@ -206,6 +212,14 @@ class Daemon:
             since=self._since,
         )
 
+    def _exchange(self, told: books.Told) -> tuple[books.Told, books.Heard]:
+        """In the exchange's thread."""
+        heard = books.exchange(told)
+        if not self._is_noted:
+            witness.note_start("alertd")
+            self._is_noted = True
+        return told, heard
+
     def _exchanged(self, answer: Answer) -> None:
         if isinstance(answer.error, books.Taken):
             self._problem = answer.error
@@ -232,6 +246,8 @@ class Daemon:
             engine.raise_(event, at_s)
             self._seen.add(event.id)
         self._since = heard.since
+        if heard.thresholds != self._thresholds:
+            engine.rules, self._thresholds = rules.catalogue(heard.thresholds), dict(heard.thresholds)
         self._seen = {each for each in self._seen if each > heard.since}
         self._save((), heard_seq=heard.heard_seq)
 
@@ -242,6 +258,7 @@ class Daemon:
         _bound(self._to_tell)
         del engine.journal[:-MOST_JOURNAL]
         state = {"engine": engine.to_json(), "name": self._name, "seen": sorted(self._seen), "since": self._since}
+        state["thresholds"] = self._thresholds
         if self._store.save(state, samples=samples, deliveries=changed, journal=engine.journal, heard_seq=heard_seq):
             engine.outbox.changed.clear()
 

@@ -1,3 +1,4 @@
+import os
 import signal
 import threading
 from typing import Any
@@ -16,8 +17,10 @@ class Command(BaseCommand):
         parser.add_argument("--speed", type=float, default=1, help="for drills: a clock that runs so many times faster")
 
     def handle(self, *args: Any, speed: float, **options: Any) -> None:
+        from nextrade.ops import processes
         from nextrade.ops.alerting.daemon import Daemon
 
+        processes.enlist("alertd", os.getpid())
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
