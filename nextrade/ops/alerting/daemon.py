@@ -267,7 +267,7 @@ def _target() -> scrape.Target:
     return scrape.Target(
         url=settings.ALERTD_TARGET.rstrip("/"),
         host=settings.ALERTD_TARGET_HOST,
-        token=getattr(settings, "METRICS_TOKEN", ""),
+        token=settings.METRICS_TOKEN,
     )
 
 
