@@ -1,12 +1,11 @@
-"""Turns of phrase that the lexicon of `guard_rules` does not reach: each a category, a score, a pattern and its hints.
+"""Turns of phrase that the lexicon does not reach: each a category, a score, a pattern and its hints.
 
-Written from what attackers of a desk want (its records, limits, tools, other people's data) and from how instructions are
-taken back in the open; what the sets in `docs/figures.md` missed was read meanwhile, so their figures are of seen texts.
-Gaps are bounded, so no pattern can run away.
+Written from what attackers of a desk want (its records, limits, tools, other people's data) and from how instructions
+are taken back in the open. Gaps are bounded, so no pattern can run away.
 """
-# ruff: noqa: E501 - a pattern cut in two is harder to read
+# ruff: noqa: E501  a pattern cut in two is harder to read
 
-from agents.guard_rules import Rule, text_rules
+from agents.guarding.text_rules import TextRule, text_rule
 
 _RECORD = r"(?:execution|fill|filled|purchase|cost|entry|book|trade|order)s?\s(?:price|date|time|quantity|history|record|log)s?"
 _TOOL = (
@@ -16,15 +15,15 @@ _TOOL = (
 _OWN_LIMIT = r"(?:trading|position|order[ -]?size|credit|risk|exposure|daily|loss|buying|approval)s?\s(?:limit|cap|threshold|maximum)s?"
 _FLAGS = r"(?:guardrails?|safety|safeguards|approvals?|restrictions?|filters?|moderation|compliance|limits?)"
 
-PHRASES: tuple[Rule, ...] = (
-    *text_rules(
+PHRASES: tuple[TextRule, ...] = (
+    text_rule(
         "call an internal tool by name",
         "approval bypass",
         75,
         rf"\b(?:call|use|run|invoke|trigger|execute|with|via)\b[^.?!\n]{{0,40}}{_TOOL}|{_TOOL}\s{{0,2}}\(",
         "_",
     ),
-    *text_rules(
+    text_rule(
         "rewrite the records",
         "approval bypass",
         70,
@@ -37,7 +36,7 @@ PHRASES: tuple[Rule, ...] = (
         "history",
         "record",
     ),
-    *text_rules(
+    text_rule(
         "raise the own limits",
         "approval bypass",
         70,
@@ -47,7 +46,7 @@ PHRASES: tuple[Rule, ...] = (
         "threshold",
         "maximum",
     ),
-    *text_rules(
+    text_rule(
         "ignore what stands above",
         "override",
         75,
@@ -57,7 +56,7 @@ PHRASES: tuple[Rule, ...] = (
         "oben",
         "bisherig",
     ),
-    *text_rules(
+    text_rule(
         "change your instructions",
         "override",
         75,
@@ -72,7 +71,7 @@ PHRASES: tuple[Rule, ...] = (
         "deine",
         "ihre",
     ),
-    *text_rules(
+    text_rule(
         "despite what you were told",
         "override",
         70,
@@ -86,7 +85,7 @@ PHRASES: tuple[Rule, ...] = (
         "trotz",
         "ungeachtet",
     ),
-    *text_rules(
+    text_rule(
         "leave all before behind",
         "override",
         75,
@@ -100,7 +99,7 @@ PHRASES: tuple[Rule, ...] = (
         "bisherig",
         "früher",
     ),
-    *text_rules(
+    text_rule(
         "only say what I say",
         "override",
         70,
@@ -110,7 +109,7 @@ PHRASES: tuple[Rule, ...] = (
         "stop",
         "halt",
     ),
-    *text_rules(
+    text_rule(
         "rules you hide",
         "prompt extraction",
         75,
@@ -124,7 +123,7 @@ PHRASES: tuple[Rule, ...] = (
         "directives",
         "message",
     ),
-    *text_rules(
+    text_rule(
         "personal data of others",
         "other people's data",
         75,
@@ -145,7 +144,7 @@ PHRASES: tuple[Rule, ...] = (
         "how m",
         "my user",
     ),
-    *text_rules(
+    text_rule(
         "agree step by step",
         "approval bypass",
         70,
@@ -155,7 +154,7 @@ PHRASES: tuple[Rule, ...] = (
         "confirm",
         "accept",
     ),
-    *text_rules(
+    text_rule(
         "a figure without approval",
         "role play",
         70,
@@ -166,7 +165,7 @@ PHRASES: tuple[Rule, ...] = (
         "reviewer",
         "human",
     ),
-    *text_rules(
+    text_rule(
         "settings that switch off safety",
         "fake chat tokens",
         75,

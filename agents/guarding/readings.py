@@ -1,0 +1,76 @@
+"""The readings of a text that differ from its face: decoded, mirrored, put together from pieces."""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+
+from agents.guarding.encodings import decoded_chunks
+from agents.guarding.text import FOREIGN, OWN_LETTER, TWINS, normalise
+from agents.guarding.words import concepts_of
+
+ROT13_STEMS = ("vafgehpgv", "cebzcg", "nccebi", "ehyrf", "vtaber", "qvfertneq", "flfgrz", "olcnff")
+MIRROR_STEMS = ("snoitcurtsn", "tpmorp", "lavorppa", "selur", "erongi", "drager", "metsys", "ssapyb")
+SQUASHED = re.compile(  # letter-spaced text has lost its word borders
+    r"(?:ignore|disregard|forget|bypass|skip|disable|override|reveal|show|print|repeat)"
+    r"(?:all|the|your|any|my|me|every|previous|prior|above|system|hidden|safety|secret|human){1,5}"
+    r"(?:instruction|rules|prompt|approval|guideline|check|message|restriction)"
+)
+_LETTERS_ONLY = re.compile(r"[^a-z]")
+QUOTED = re.compile(r"[\"“'‘«`]([^\"“”'’»`\n]{1,80})[\"”'’»`]")
+
+_SPELLED = re.compile(r"(?:\b\w[ .\-_*/|,+~]{1,3}){8}")
+_LEET = re.compile(r"(?<![A-Za-z@$!])[A-Za-z@$!]+[0134578@$!][A-Za-z0-9@$!]*|[0134578@$][A-Za-z][A-Za-z0-9@$!]*")
+_LEET_LETTERS = MappingProxyType(str.maketrans("0134578@$!", "oieastbasi"))
+_GLUE = re.compile(r"(?<=[^\W\d_])[-.*_~|+/^]{1,2}(?=[^\W\d_])")
+_GLUED = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:[-.*_~|+/^]{1,2}[^\W\d_]+)+")
+_PART = re.compile(
+    r"\b(?:part|piece|step|fragment|line|teil|parte)\s?[\w]{1,2}\s?(?:of my request)?\s?[:=)-]\s?",
+    re.IGNORECASE,
+)
+
+
+def is_spelled_out(text: str) -> bool:
+    """Whether an order to the assistant stands in it letter by letter."""
+    return _SPELLED.search(text) is not None and SQUASHED.search(_LETTERS_ONLY.sub("", normalise(text))) is not None
+
+
+def variants(text: str) -> Iterator[str]:
+    """The readings of a text that differ from its face. Each first looks for a sign: most texts have none."""
+    lowered = text.casefold()
+    yield from decoded_chunks(text)
+    if any(stem in lowered for stem in ROT13_STEMS):
+        yield codecs.encode(text, "rot13")
+    if any(stem in lowered for stem in MIRROR_STEMS):
+        yield text[::-1]
+        yield re.sub(r"\w+", lambda match: match[0][::-1], text)
+    yield from _rewritten(text, _LEET, lambda word: word.translate(_LEET_LETTERS))
+    yield from _rewritten(text, _GLUED, lambda word: _GLUE.sub("", word))
+    if _SPELLED.search(text):
+        yield " ".join(re.sub(r"[\W_]", "", word) for word in re.split(r"\s{2,}|\s*[/|]\s*|\n", text))
+    if FOREIGN.search(text) and OWN_LETTER.search(text):
+        yield unicodedata.normalize("NFKC", text).translate(TWINS)
+    yield from _joined_pieces(text)
+
+
+_TARGETS = frozenset({"drop", "evade", "rules", "approval", "stamp", "prompt", "users", "secret", "reveal"})
+
+
+def _rewritten(text: str, pattern: re.Pattern[str], rewrite: Callable[[str], str]) -> Iterator[str]:
+    """The text with some words rewritten, if that makes any a word worth hiding: `3D` is just `3D`."""
+    if any(_TARGETS.intersection(concepts_of(rewrite(match[0]).casefold())) for match in pattern.finditer(text)):
+        yield pattern.sub(lambda match: rewrite(match[0]), text)
+
+
+def _joined_pieces(text: str) -> Iterator[str]:
+    quoted = QUOTED.findall(text)
+    if 2 <= len(quoted) <= 40:
+        yield ". " + " ".join(quoted)  # a full stop keeps a quoted word from looking like the start of a line
+        yield ". " + "".join(quoted)
+    if len(_PART.findall(text)) >= 2:
+        yield re.sub(r"[.;\n\"']", " ", _PART.sub(" ", text))
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if 4 <= len(lines) <= 40:
+        yield " ".join(line[0] for line in lines)
+        yield "".join(line[0][0] for line in lines)
