@@ -10,7 +10,7 @@ from dataclasses import asdict
 from django.conf import settings
 from django.core.cache import cache
 
-from agents import intents
+from agents import canary, guard, intents
 from agents.evidence import Citation
 from agents.intents import Kind
 from agents.llm import OFFLINE
@@ -31,8 +31,9 @@ def kept(turn: Turn) -> str:
 
 
 def keep(turn: Turn, text: str) -> None:
-    """Keep an answer that only public look-ups went into."""
-    if _is_common(turn) and not turn.evidence.has_outside:
+    """Keep an answer that only public look-ups went into. Not one with this conversation's mark: another's guard would
+    not know it."""
+    if _is_common(turn) and not turn.evidence.has_outside and not guard.tells(text, canary.of(turn.thread_id)):
         citations = [asdict(citation) for citation in turn.evidence.citations]
         found = {"text": text, "citations": citations, "unsupported": turn.unsupported}
         cache.set(_key(turn), found, settings.ANSWER_CACHE_S)

@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from agents import database, llm, memory, portfolio, research, supervisor
+from agents import canary, database, llm, memory, portfolio, research, supervisor
 from agents.middleware import Desk, Memory
 from agents.stream import Preview
 from agents.turn import Turn
@@ -47,7 +47,7 @@ def answer(turn: Turn) -> str:
 
 def answer_aloud(turn: Turn) -> str:
     """The same, told while the supervisor writes it."""
-    preview, last = Preview(turn.tell), ""
+    preview, last = Preview(turn.tell, canary=canary.of(turn.thread_id)), ""
     # langgraph's own waiting for messages takes one of the two
     config: RunnableConfig = {**_config(turn), "max_concurrency": 2}
     parts: Iterator[Any] = desk().stream(

@@ -21,7 +21,7 @@ from agents.guarding.rules import TEXT_RULES, WORD_RULES
 from agents.guarding.text import normalise, readable
 from agents.guarding.words import read
 
-__all__ = ["Screened", "Verdict", "look_at_output", "normalise", "redact", "screen_input", "screen_output"]
+__all__ = ["Screened", "Verdict", "look_at_output", "normalise", "redact", "screen_input", "screen_output", "tells"]
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def look_at_output(text: str, *, canary: str = "") -> Screened:
     words = re.findall(r"\w+", text.casefold())
     uniqueness = Decimal(len(set(words))) / Decimal(len(words)) if words else Decimal(1)
     is_repetitive = len(words) > 20 and uniqueness < LOW_UNIQUENESS
-    if canary and _tells(text, canary):
+    if canary and tells(text, canary):
         return Screened(text=WITHHELD, sensitive=("canary",), uniqueness=uniqueness, is_repetitive=is_repetitive)
     clean, found = redacted(without_links(text))
     return Screened(
@@ -145,7 +145,7 @@ def look_at_output(text: str, *, canary: str = "") -> Screened:
     )
 
 
-def _tells(text: str, canary: str) -> bool:
+def tells(text: str, canary: str) -> bool:
     """Whether the canary is in the text: as it is, spelled out with spaces, backwards, or base64-encoded."""
     sought = _alphanumeric(canary)
     readings = [

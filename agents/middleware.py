@@ -17,7 +17,7 @@ from langchain_core.messages import (
 )
 from langgraph.types import Command
 
-from agents import calls, limits, llm
+from agents import calls, canary, limits, llm
 from agents.turn import ModelRefused, ModelUnavailable, Turn
 from nextrade.errors import NexTradeError
 
@@ -57,7 +57,8 @@ class Desk(AgentMiddleware[Any, Turn]):
         turn = request.runtime.context
         _require_time(turn)
         limits.count_model_call(turn)
-        prompt = SystemMessage(f"{request.system_prompt}\n\n{turn.facts}".strip())
+        parts = (request.system_prompt or "", turn.facts, canary.line(turn.thread_id))
+        prompt = SystemMessage("\n\n".join(filter(None, parts)))
         ready = request.override(messages=presentable(request.messages), system_message=prompt)
 
         def ask(name: str) -> AIMessage:
@@ -75,6 +76,7 @@ class Desk(AgentMiddleware[Any, Turn]):
         try:
             name = request.tool_call["name"]
             limits.count_tool_call(turn, self.agent, name, request.tool_call["args"])
+            canary.require_no_leak(turn, name, request.tool_call["args"])
             kind, facts = _step(name)
             turn.tell(kind, facts)
             result = handler(request)

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from agents import answers, claims, costs, guard, metrics
+from agents import answers, canary, claims, costs, guard, metrics
 from agents.evidence import Citation
 from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
@@ -159,7 +159,7 @@ def _remember(turn: Turn, said: str) -> None:
 
 
 def _finish(turn: Turn, text: str, *, is_cached: bool = False) -> Answer:
-    screened = guard.screen_output(claims.corrected(turn, text))
+    screened = guard.screen_output(claims.corrected(turn, text), canary=canary.of(turn.thread_id))
     now = timezone.now()
     _close(turn, screened=screened, at=now)
     return _told(turn, screened.text, is_cached=is_cached, at=now)
@@ -352,6 +352,10 @@ def _keep(turn: Turn, calls: list[ModelCall], screened: guard.Screened | None, *
     with transaction.atomic(durable=True):
         ModelCall.objects.bulk_create(calls)
         Thread.objects.filter(pk=turn.thread_id).update(busy_until=None, updated_at=at, topics=_topics(turn))
+        actor = audit.person(turn.owner)
+        if errors := [*(screened.sensitive if screened else ()), *turn.leaks]:
+            found = {"errors": errors}
+            audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=turn.thread_id, details=found)
         if screened is None:
             return
         Message.objects.create(
@@ -363,13 +367,9 @@ def _keep(turn: Turn, calls: list[ModelCall], screened: guard.Screened | None, *
             citations=[asdict(citation) for citation in turn.evidence.citations],
             created_at=at,
         )
-        actor = audit.person(turn.owner)
         outcome = Outcome.REFUSED if screened.sensitive else Outcome.SUCCESS
         details = {"length": len(screened.text)}
         audit.record(Action.OUTPUT, actor=actor, at=at, thread_id=turn.thread_id, outcome=outcome, details=details)
-        if screened.sensitive:
-            found = {"errors": list(screened.sensitive)}
-            audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=turn.thread_id, details=found)
 
 
 def _facts(thread: Thread) -> str:

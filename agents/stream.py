@@ -92,17 +92,18 @@ class Recorder:
 class Preview:
     """An answer that is still being written, told piece by piece as the output guard lets it."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, *, canary: str = "") -> None:
         self._tell = tell
+        self._canary = canary
         self._message = ""
-        self._guarded = OutputStream()
+        self._guarded = OutputStream(canary=canary)
 
     def add(self, message_id: str, text: str) -> None:
         """Some more of a message. Another message's id: the model began anew, and so does the preview."""
         if message_id != self._message:
             if self._message:
                 self._tell("status", {"step": AGAIN, "text": "The answer begins again."})
-            self._message, self._guarded = message_id, OutputStream()
+            self._message, self._guarded = message_id, OutputStream(canary=self._canary)
         if fresh := self._guarded.feed(text):
             self._tell("token", {"text": fresh})
 

@@ -57,7 +57,8 @@ class Turn:
 
     models: to ask, in this order. deadline: by time.monotonic(), in seconds. tell: hears of the steps. topics: symbols
     that the person has named in this thread, the newest last. calls, steps (counts by kind, for the limits), evidence,
-    unsupported and results (hashes of what tools said): filled while the turn runs.
+    unsupported, results (hashes of what tools said) and leaks (what a tool was not called with): filled while the turn
+    runs.
     """
 
     owner: User
@@ -74,6 +75,7 @@ class Turn:
     evidence: Evidence = field(default_factory=Evidence)
     unsupported: list[str] = field(default_factory=list)
     results: list[dict[str, str]] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
 
     @property
     def model(self) -> str:

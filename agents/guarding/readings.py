@@ -25,6 +25,7 @@ _LEET = re.compile(r"(?<![A-Za-z@$!])[A-Za-z@$!]+[0134578@$!][A-Za-z0-9@$!]*|[01
 _LEET_LETTERS = MappingProxyType(str.maketrans("0134578@$!", "oieastbasi"))
 _GLUE = re.compile(r"(?<=[^\W\d_])[-.*_~|+/^]{1,2}(?=[^\W\d_])")
 _GLUED = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:[-.*_~|+/^]{1,2}[^\W\d_]+)+")
+_FOREIGN_WORD = re.compile(r"[^\W\d_]*[Ͱ-ϿЀ-ԯ][^\W\d_]*")
 _PART = re.compile(
     r"\b(?:part|piece|step|fragment|line|teil|parte)\s?[\w]{1,2}\s?(?:of my request)?\s?[:=)-]\s?",
     re.IGNORECASE,
@@ -50,7 +51,7 @@ def variants(text: str) -> Iterator[str]:
     if _SPELLED.search(text):
         yield " ".join(re.sub(r"[\W_]", "", word) for word in re.split(r"\s{2,}|\s*[/|]\s*|\n", text))
     if FOREIGN.search(text) and OWN_LETTER.search(text):
-        yield unicodedata.normalize("NFKC", text).translate(TWINS)
+        yield from _rewritten(unicodedata.normalize("NFKC", text), _FOREIGN_WORD, lambda word: word.translate(TWINS))
     yield from _joined_pieces(text)
 
 

@@ -3,14 +3,14 @@
 
 from agents.guarding.text_rules import TextRule, text_rule
 
-_LEVEL = r"(?:INFO|WARNING|ERROR|DEBUG|CRITICAL|AUDIT|NOTICE|SUCCESS)"
+_LEVEL = r"(?:info|warning|error|debug|critical|audit|notice|success)"
 _GRANT = r"(?:approv|grant|released|waived|override|role|admin|reviewer|valid: ?true|allow|bypass|unlocked|authori[sz]ed|elevat)"
 MARKUP: tuple[TextRule, ...] = (
     text_rule(
         "fake chat tokens",
         "fake chat tokens",
         75,
-        r"<\|[a-z_]{2,20}\|>|\[/?INST\]|<</?SYS>>|\[CLS\]|</?s>\s{0,3}\[|\"role\"\s{0,3}:\s{0,3}\"(?:system|developer|tool)\"|<(?:start|end)_of_turn>",
+        r"<\|[a-z_]{2,20}\|>|\[/?inst\]|<</?sys>>|\[cls\]|</?s>\s{0,3}\[|\"role\"\s{0,3}:\s{0,3}\"(?:system|developer|tool)\"|<(?:start|end)_of_turn>",
         "<",
         "[",
         "role",
@@ -194,7 +194,7 @@ MARKUP: tuple[TextRule, ...] = (
         "forged log line",
         "log forging",
         75,
-        rf"^.{{0,40}}\b{_LEVEL}\b.{{0,120}}{_GRANT}|^\s{{0,3}}\[?\d{{4}}-\d\d-\d\d[T ,]\d\d:\d\d.{{0,160}}{_GRANT}|\b(?:USER_ACTION|SAFETY_VIOLATION|VALIDATION|APPROVAL)\s{{0,2}}\|\s{{0,2}}(?:Action|Type)|(?:%0d|%0a|\\r|\\n|\\u000a)\s{{0,3}}\[?(?:{_LEVEL}\b|\d{{4}}-\d\d-\d\d)",
+        rf"^.{{0,40}}\b{_LEVEL}\b.{{0,120}}{_GRANT}|^\s{{0,3}}\[?\d{{4}}-\d\d-\d\d[t ,]\d\d:\d\d.{{0,160}}{_GRANT}|\b(?:user_action|safety_violation|validation|approval)\s{{0,2}}\|\s{{0,2}}(?:action|type)|(?:%0d|%0a|\\r|\\n|\\u000a)\s{{0,3}}\[?(?:{_LEVEL}\b|\d{{4}}-\d\d-\d\d)",
         "info",
         "warn",
         "error",
@@ -225,7 +225,7 @@ MARKUP: tuple[TextRule, ...] = (
         "forged status line",
         "log forging",
         45,
-        rf"^\s{{0,3}}\[?(?:\d{{4}}-\d\d-\d\d[T ,]\d\d:\d\d[^\n]{{0,30}})?\b{_LEVEL}[:|\s\]][^\n]{{0,120}}\b(?:status\s?[=:]|filled|executed|order)\b",
+        rf"^\s{{0,3}}\[?(?:\d{{4}}-\d\d-\d\d[t ,]\d\d:\d\d[^\n]{{0,30}})?\b{_LEVEL}[:|\s\]][^\n]{{0,120}}\b(?:status\s?[=:]|filled|executed|order)\b",
         "info",
         "warn",
         "error",
