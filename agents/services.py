@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -245,6 +246,7 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
 
 
 def _turn(owner: User, thread: Thread, turn_id: uuid.UUID, words: str, *, facts: str, tell: Tell) -> Turn:
+    structlog.contextvars.bind_contextvars(user=audit.person(owner), thread_id=str(thread.pk))
     return Turn(
         owner=owner,
         thread_id=thread.pk,

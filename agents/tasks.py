@@ -36,7 +36,7 @@ def answer(*, turn_id: str) -> None:
     row = QueuedTurn.objects.filter(pk=turn_id)
     request_id = row.values_list("request_id", flat=True).first() or ""
     outcome: dict[str, object]
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    with structlog.contextvars.bound_contextvars(request_id=request_id, user=None, thread_id=None):
         try:
             with metrics.counted("/chat"):
                 given = services.answer_queued(UUID(turn_id), at=timezone.now())

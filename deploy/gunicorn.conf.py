@@ -16,13 +16,21 @@ control_socket_disable = True
 raw_env = ["NEXTRADE_DB_POOL=yes"]
 
 
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"ours": {"()": f"nextrade.logs.{os.environ.get('LOG_FORMAT', 'text')}_formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
+    "root": {"handlers": [], "level": "INFO"},
+    "loggers": {"gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+}
+
+
 def post_worker_init(worker):
     """Say with which settings it starts, and build the graph before the first request, not during it."""
-    from agents import graph
-    from nextrade import witness
+    from nextrade.ops import starting
 
-    witness.note_start("web")
-    graph.desk()
+    starting.web()
 
 
 def child_exit(server, worker):

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.utils import timezone
@@ -40,6 +41,7 @@ class BearerAuthentication(TokenAuthentication):
             raise exceptions.AuthenticationFailed("Invalid token") from error
         if known is not None:
             scopes.check(known[1], request)
+            structlog.contextvars.bind_contextvars(user=f"user:{known[0].pk}")
         return known
 
     def authenticate_header(self, request: Request) -> str:

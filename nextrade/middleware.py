@@ -33,7 +33,7 @@ def request_id(get_response: Handler) -> Handler:
         given = request.headers.get("X-Request-ID", "")
         known = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         request.META["nextrade.request_id"] = known
-        with structlog.contextvars.bound_contextvars(request_id=known):
+        with structlog.contextvars.bound_contextvars(request_id=known, user=None, thread_id=None):
             response = get_response(request)
         response.headers["X-Request-ID"] = known
         return response

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.models import User
@@ -24,6 +25,7 @@ def timeouts(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if SESSION_KEY in request.session:
+            structlog.contextvars.bind_contextvars(user=f"user:{request.session[SESSION_KEY]}")
             _look(request, now=timezone.now().timestamp())
         return get_response(request)
 

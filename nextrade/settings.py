@@ -4,6 +4,7 @@ With nothing set this is the demo that `make run` starts: SQLite, offline model,
 secret key of its own in the data directory, and no host but this machine answered. Production sets SECRET_KEY.
 """
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -320,13 +321,20 @@ _handlers: dict[str, dict[str, object]] = {
     "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
     "count": {"class": "nextrade.logs.Counting"},
 }
+LOG_ROTATION = env("LOG_ROTATION", default="time")
 if LOG_FILE:
-    _handlers["file"] = {"class": "logging.handlers.WatchedFileHandler", "filename": LOG_FILE, "formatter": LOG_FORMAT}
+    _handlers["file"] = {
+        "class": "nextrade.log_files.SharedFile",
+        "filename": LOG_FILE,
+        "rotation": LOG_ROTATION,
+        "keep": 5 if LOG_ROTATION == "size" else 90,
+        "formatter": LOG_FORMAT,
+    }
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s"},
+        "text": {"()": "nextrade.logs.text_formatter"},
         "json": {"()": "nextrade.logs.json_formatter"},
     },
     "handlers": _handlers,
@@ -339,10 +347,16 @@ LOGGING = {
     },
 }
 
+logging.captureWarnings(True)  # a library's warning is a line like any other
+
 # --- the watch
+SENTRY_DSN = env("SENTRY_DSN", default="")
+OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+OTEL_SERVICE_NAME = env("OTEL_SERVICE_NAME", default="nextrade")
 METRICS_TOKEN = env("NEXTRADE_METRICS_TOKEN", default="")
 METRICS_ALLOW = env.list("NEXTRADE_METRICS_ALLOW", default=[])
 HEALTH_CHECKS = env.json("HEALTH_CHECKS", default=[])
+
 # --- backups: sets of data and sets of keys, apart
 BACKUP_DIR = Path(env("BACKUP_DIR", default=str(DATA_DIR / "backups"))).resolve()
 BACKUP_KEYS_DIR = Path(env("NEXTRADE_BACKUP_KEYS_DIR", default=str(DATA_DIR / "backups-keys"))).resolve()

@@ -9,8 +9,9 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import erasure
-        from nextrade import witness  # noqa: F401 - listens
+        from nextrade import telemetry, witness  # noqa: F401 - witness listens
         from nextrade.ops import checks, disposal, privacy, setup  # noqa: F401 - register themselves
 
         erasure.contributor(privacy.CONTRIBUTOR)
         post_migrate.connect(setup.after_migrate, sender=self)
+        telemetry.start()

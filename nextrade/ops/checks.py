@@ -23,6 +23,8 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error(f"NEXTRADE_QUOTES must be one of {', '.join(PROVIDERS)}", id="nextrade.E002"))
     if settings.LOG_FORMAT not in ("text", "json"):
         problems.append(Error("LOG_FORMAT must be text or json", id="nextrade.E003"))
+    if settings.LOG_ROTATION not in ("time", "size", "none"):
+        problems.append(Error("LOG_ROTATION must be time, size or none", id="nextrade.E023"))
     if int(str(settings.Q_CLUSTER["retry"])) <= int(str(settings.Q_CLUSTER["timeout"])):
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
     if settings.COMPLIANCE_YEARS < 3:

@@ -1,7 +1,7 @@
 """The application log's midnight.
 
-Every process writes it through a WatchedFileHandler, which opens the file anew once it has another name: one renames,
-no line is lost, no process rotates for itself. Where logrotate or journald does it, this writes down that it did.
+Every process writes it through a handler that opens the file anew once it has another name (nextrade.log_files): one
+renames, no line is lost. Where the first writer of the day, logrotate or journald has done it, this writes that down.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,8 @@ def rotate() -> Done:
     """Give the log of the day before its date, unless something else has rotated it lately."""
     if not settings.LOG_FILE:
         return Done(summary="the log is stderr: whoever collects it rotates it")
+    if settings.LOG_ROTATION == "size":
+        return Done(summary="the log is rotated by its size")
     current, now = Path(settings.LOG_FILE), timezone.now()
     if not current.exists() or not current.stat().st_size:
         return Done(summary="there is nothing in the log to rotate")
