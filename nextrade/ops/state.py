@@ -23,11 +23,13 @@ from agents.models import ModelCall
 from compliance import queries, seal
 from compliance.audit import Action
 from compliance.models import ComplianceEvent, EventType
+from nextrade.ops.alert_models import Alert
 from nextrade.ops.punctuality import Punctuality
 from nextrade.ops.results import WATCH
 from orders.models import Approval, Break, Execution, Order, Outbox, Side, Status
 
 log = logging.getLogger(__name__)
+PRIORITIES = ("P1", "P2", "P3", "P4")
 WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 Families = Iterator[Metric]
 
@@ -119,6 +121,13 @@ def work() -> Families:
     yield gauge("nextrade_reconciliation_breaks", "Open breaks between our books and the broker's", value=breaks)
 
 
+def alerts() -> Families:
+    """Open ones as alertd tells them; one without data counts, for no data is not good news."""
+    is_open = Alert.objects.exclude(state=Alert.State.RESOLVED).values("priority").annotate(n=Count("pk"))
+    counts = dict.fromkeys(PRIORITIES, 0) | {row["priority"]: row["n"] for row in is_open}
+    yield gauge("nextrade_alerts_firing", "Alerts that are not over", ("priority",), **counts)
+
+
 def breakers() -> Families:
     yield from BreakerStates().collect()
 
@@ -127,7 +136,10 @@ def jobs() -> Families:
     yield from Punctuality().collect()
 
 
-READERS: tuple[Callable[[], Families], ...] = (orders, approvals, people, trail, spending, work, breakers, jobs)
+READERS: tuple[Callable[[], Families], ...] = (
+    *(orders, approvals, people, trail, spending),
+    *(work, alerts, breakers, jobs),
+)
 
 
 class State(Collector):

@@ -25,6 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - [\w.]+ - (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ")
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_at_work() -> None:
+    """A turn without a request around it, as other tests run them, leaves its names behind."""
+    structlog.contextvars.clear_contextvars()
+
+
 def record(message: str, *args: Any, error: BaseException | None = None) -> logging.LogRecord:
     info = (type(error), error, error.__traceback__) if error else None
     return logging.LogRecord("nextrade.it", logging.ERROR, "", 1, message, args, info)

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from agents import metrics as agents_metrics
 from agents.models import ModelCall
 from nextrade.ops import checks, counted
+from nextrade.ops.alert_models import Alert
 from orders import services
 from tests import caching
 from tests.agents.test_chat import client
@@ -130,6 +131,15 @@ def test_orders_and_decisions_are_counted_from_their_rows(propose: Propose, bob:
     out = StringIO()
     call_command("metrics", "summary", stdout=out)
     assert "approval rate pct            60.0" in out.getvalue()
+
+
+def test_open_alerts_are_counted_those_without_data_too() -> None:
+    now = timezone.now()
+    common = {"rule": "r", "priority": "P1", "text": "t", "value": 1, "fired_at": now, "changed_at": now}
+    for state in Alert.State.values:
+        Alert.objects.create(uid=state, state=state, **common)
+    assert value("nextrade_alerts_firing", priority="P1") == 2
+    assert value("nextrade_alerts_firing", priority="P4") == 0
 
 
 def test_people_are_counted_and_not_named(ann: User, ben: User) -> None:
