@@ -49,7 +49,11 @@ class Message(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["thread", "order_id", "order_version"], name="agents_message_once"),
         )
-        indexes = (models.Index(fields=["thread", "id"], name="agents_message_thread"),)
+        indexes = (
+            models.Index(fields=["thread", "id"], name="agents_message_thread"),
+            models.Index(fields=["turn_id"], name="agents_message_turn"),
+            models.Index(fields=["created_at"], name="agents_message_at"),
+        )
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.role}"

@@ -205,7 +205,7 @@ def tell(*, order_id: uuid.UUID, action: str = "", **_: Any) -> None:
 
 def tell_late(*, since: datetime) -> int:
     """Tell what a crash between a move and its message left untold; how many orders were looked at."""
-    moved = Order.objects.filter(updated_at__gte=since).exclude(thread_id=None).values_list("pk", flat=True)
+    moved = Order.objects.filter(updated_at__gte=since, thread_id__isnull=False).values_list("pk", flat=True)
     for order_id in moved:
         tell(order_id=order_id)
     return len(moved)

@@ -292,10 +292,12 @@ class Order(models.Model):
         indexes = (
             models.Index(fields=["account", "-created_at", "-id"], name="orders_order_account"),
             models.Index(fields=["account"], condition=Q(status__in=OPEN), name="orders_order_open"),
-            models.Index(fields=["status", "created_at"], name="orders_order_status"),
+            models.Index(fields=["status", "created_at", "id"], name="orders_order_state"),
             models.Index(fields=["thread_id", "created_at"], name="orders_order_thread"),
             models.Index(fields=["-created_at", "-id"], name="orders_order_newest"),
+            models.Index(fields=["maker", "-created_at", "-id"], name="orders_order_maker"),
             models.Index(fields=["symbol", "-created_at", "-id"], name="orders_order_symbol"),
+            models.Index(fields=["updated_at"], condition=Q(thread_id__isnull=False), name="orders_order_moved"),
         )
 
     def __str__(self) -> str:
@@ -325,6 +327,7 @@ class Approval(models.Model):
             models.CheckConstraint(condition=~Q(maker=F("checker")), name="orders_approval_four_eyes"),
             models.UniqueConstraint(fields=["order", "checker"], name="orders_approval_once_each"),
         )
+        indexes = (models.Index(fields=["at"], name="orders_approval_at"),)
 
     def __str__(self) -> str:
         return f"#{self.pk} approval of {self.order_id}"
@@ -390,7 +393,7 @@ class Outbox(models.Model):
     class Meta:
         verbose_name_plural = "outbox"
         constraints = (models.UniqueConstraint(fields=["kind", "order"], name="orders_outbox_once"),)
-        indexes = (models.Index(fields=["created_at"], condition=Q(done_at=None), name="orders_outbox_undone"),)
+        indexes = (models.Index(fields=["id"], condition=Q(done_at=None), name="orders_outbox_waiting"),)
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.kind} {self.order_id}"
