@@ -151,6 +151,7 @@ def remember(thread_id: str) -> None:
 def test_cleanup_deletes_exactly_what_its_dry_run_lists(ann: User, propose: Propose) -> None:
     propose()
     now = timezone.now()
+    sweeping.sweep(at=now, is_dry=False)  # what other tests' conversations left
     thread = Thread.objects.create(owner=ann, title="kept", created_at=now, updated_at=now)
     remember(str(thread.pk))
     remember("deleted-thread")
