@@ -104,6 +104,11 @@ class Action(models.TextChoices):
     PERSON_ERASED = "person_erased"
     PERSON_KEYS_DESTROYED = "person_keys_destroyed"
     DOSSIER_EXPORTED = "dossier_exported"
+    BREAK_GLASS_TAKEN = "break_glass_taken"
+    BREAK_GLASS_ENDED = "break_glass_ended"
+    SERVICE_ACCOUNT_MADE = "service_account_made"
+    SERVICE_ACCOUNT_ENDED = "service_account_ended"
+    IDENTITY_LINKED = "identity_linked"
 
 
 TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
@@ -190,6 +195,11 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.PERSON_ERASED: EventType.PRIVACY,
         Action.PERSON_KEYS_DESTROYED: EventType.PRIVACY,
         Action.DOSSIER_EXPORTED: EventType.PRIVACY,
+        Action.BREAK_GLASS_TAKEN: EventType.ACCESS,
+        Action.BREAK_GLASS_ENDED: EventType.ACCESS,
+        Action.SERVICE_ACCOUNT_MADE: EventType.ACCESS,
+        Action.SERVICE_ACCOUNT_ENDED: EventType.ACCESS,
+        Action.IDENTITY_LINKED: EventType.ACCESS,
     }
 )
 SAFE_INTEGER = 2**53
@@ -203,6 +213,7 @@ WARNINGS = frozenset(
         Action.TRADING_HALTED,
         Action.TRAIL_RESTORED,
         Action.KEY_REVOKED,
+        Action.BREAK_GLASS_TAKEN,
     }
 )
 

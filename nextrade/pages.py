@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 import django_otp
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,6 +19,17 @@ from django_otp import user_has_device
 
 from nextrade import second_factor as factor
 from nextrade.middleware import refusal
+
+
+class SignIn(LoginView):
+    """By password, or at the firm's identity provider where there is one."""
+
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        is_refused = self.request.GET.get("provider") == "refused"
+        shown = {"has_provider": bool(settings.OIDC_ISSUER), "is_refused": is_refused}
+        return {**super().get_context_data(**kwargs), **shown}
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

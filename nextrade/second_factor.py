@@ -30,7 +30,16 @@ from compliance.models import Outcome
 RECOVERY_CODES, CODE_BYTES = 10, 5
 HAS_DEVICE = "has_second_factor"
 OPEN = (
-    *("/admin/login/", "/admin/logout/", "/admin/second-factor/", "/admin/jsi18n/", "/login/", "/logout/", "/static/"),
+    *(
+        "/admin/login/",
+        "/admin/logout/",
+        "/admin/second-factor/",
+        "/admin/jsi18n/",
+        "/login/",
+        "/logout/",
+        "/oidc/",
+        "/static/",
+    ),
     *("/api/", "/chat", "/docs", "/ht/", "/health", "/metrics"),
 )
 """Where a session does nothing that a password alone must not do: the ways in and out, and what knows no session."""

@@ -182,7 +182,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_rules}.CommonPasswordValidator"},
     {"NAME": f"{_rules}.NumericPasswordValidator"},
 ]
-AUTHENTICATION_BACKENDS = ["nextrade.lockout.PasswordBackend"]
+AUTHENTICATION_BACKENDS = ["nextrade.lockout.PasswordBackend", "nextrade.break_glass.BreakGlassBackend"]
+
+OIDC_ISSUER = env("NEXTRADE_OIDC_ISSUER", default="")
+OIDC_GROUPS = env.dict("NEXTRADE_OIDC_GROUPS", default={})
+OIDC_RP_CLIENT_ID = env("OIDC_RP_CLIENT_ID", default="")
+OIDC_RP_CLIENT_SECRET = env("OIDC_RP_CLIENT_SECRET", default="")
+OIDC_OP_AUTHORIZATION_ENDPOINT = env("OIDC_OP_AUTHORIZATION_ENDPOINT", default="")
+OIDC_OP_TOKEN_ENDPOINT = env("OIDC_OP_TOKEN_ENDPOINT", default="")
+OIDC_OP_USER_ENDPOINT = env("OIDC_OP_USER_ENDPOINT", default="")
+OIDC_OP_JWKS_ENDPOINT = env("OIDC_OP_JWKS_ENDPOINT", default="")
+OIDC_RP_SIGN_ALGO = env("OIDC_RP_SIGN_ALGO", default="RS256")
+OIDC_RP_SCOPES = env("OIDC_RP_SCOPES", default="openid profile email groups")
+OIDC_USE_PKCE, OIDC_TIMEOUT, LOGIN_REDIRECT_URL_FAILURE = True, 10, "/login/?provider=refused"
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append("nextrade.oidc.ProviderBackend")
 
 # --- the web's own protections
 REQUIRE_2FA = env.bool("NEXTRADE_REQUIRE_2FA", default=not (DEBUG or DEMO))
@@ -560,6 +574,18 @@ UNFOLD = {
                         "icon": "group",
                         "link": reverse_lazy("admin:auth_user_changelist"),
                         "permission": lambda request: request.user.has_perm("auth.view_user"),
+                    },
+                    {
+                        "title": "Emergency rights",
+                        "icon": "emergency_home",
+                        "link": reverse_lazy("admin:ops_breakglass_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_breakglass"),
+                    },
+                    {
+                        "title": "Service accounts",
+                        "icon": "smart_toy",
+                        "link": reverse_lazy("admin:ops_serviceaccount_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_serviceaccount"),
                     },
                     {
                         "title": "API tokens",

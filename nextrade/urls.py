@@ -1,10 +1,10 @@
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from agents.api import Chat
-from nextrade import auth, pages
+from nextrade import auth, oidc, pages
 from nextrade.desk import books, report, talk
 from nextrade.ops import dossier
 from nextrade.ops.health import HealthJson, HealthPage, alive
@@ -31,8 +31,10 @@ handler500 = pages.server_error
 
 urlpatterns = [
     path("", talk.home, name="home"),
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", pages.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(next_page="home"), name="logout"),
+    path("oidc/authenticate/", oidc.Begin.as_view(), name="oidc_authentication_init"),
+    path("oidc/callback/", oidc.Callback.as_view(), name="oidc_authentication_callback"),
     path("side/", talk.side, name="side"),
     path("say/", talk.say, name="say"),
     path("say/stream/", talk.DeskStream.as_view(), name="say-stream"),

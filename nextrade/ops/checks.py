@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from agents.sources import NEWS, WEB
 from nextrade.ops import components, metrics
 from nextrade.ops.alerting import MODES
+from nextrade.ops.setup import GROUPS
 from orders.brokers import BROKERS
 from orders.quotes import PROVIDERS
 
@@ -29,7 +30,15 @@ def settings_fit(**_: Any) -> list[CheckMessage]:
         problems.append(Error("the queue's retry must be above its timeout, or tasks run twice", id="nextrade.E004"))
     if settings.COMPLIANCE_YEARS < 3:
         problems.append(Error("NEXTRADE_COMPLIANCE_YEARS must be 3 or more", id="nextrade.E010"))
-    return [*problems, *_alpaca_fits(), *_sources_fit(), *_health_checks_fit(), *_backups_fit(), *_metrics_fit()]
+    return [
+        *problems,
+        *_alpaca_fits(),
+        *_sources_fit(),
+        *_health_checks_fit(),
+        *_backups_fit(),
+        *_metrics_fit(),
+        *_provider_fits(),
+    ]
 
 
 def _metrics_fit() -> Iterator[CheckMessage]:
@@ -57,6 +66,21 @@ def _backups_fit() -> Iterator[CheckMessage]:
         yield Error("one place off-site may not take both data and keys", id="nextrade.E031")
     if (settings.BACKUP_OFFSITE or settings.BACKUP_KEYS_OFFSITE) and not settings.BACKUP_RECIPIENTS:
         yield Error("nothing leaves unencrypted: set NEXTRADE_BACKUP_RECIPIENTS", id="nextrade.E032")
+
+
+def _provider_fits() -> Iterator[CheckMessage]:
+    if not settings.OIDC_ISSUER:
+        return
+    ends = ("AUTHORIZATION", "TOKEN", "USER", "JWKS")
+    wanted = ("OIDC_RP_CLIENT_ID", "OIDC_RP_CLIENT_SECRET", *(f"OIDC_OP_{end}_ENDPOINT" for end in ends))
+    missing = [name for name in wanted if not getattr(settings, name)]
+    if missing:
+        yield Error(f"NEXTRADE_OIDC_ISSUER needs {', '.join(missing)} too", id="nextrade.E014")
+    unknown = set(settings.OIDC_GROUPS.values()) - set(GROUPS)
+    if unknown or not settings.OIDC_GROUPS:
+        yield Error(f"NEXTRADE_OIDC_GROUPS maps to {', '.join(GROUPS)}", id="nextrade.E015")
+    if not settings.OIDC_RP_SIGN_ALGO.startswith(("RS", "ES")):
+        yield Error("OIDC_RP_SIGN_ALGO is one with a public key: RS256 or ES256", id="nextrade.E016")
 
 
 def _sources_fit() -> Iterator[CheckMessage]:

@@ -1,11 +1,13 @@
 from django.db import models
 
 from nextrade.ops.alert_models import Alert, Delivery, Measure, Silence, Ticket, Watch
+from nextrade.ops.identity_models import BreakGlass, ProviderIdentity, ServiceAccount
 from nextrade.ops.maintenance_models import KnownJob, MaintenanceRun, MetricAggregate
 from nextrade.ops.threshold_models import Threshold
 
 __all__ = [
     "Alert",
+    "BreakGlass",
     "Delivery",
     "Heartbeat",
     "IdempotentReply",
@@ -13,7 +15,9 @@ __all__ = [
     "MaintenanceRun",
     "Measure",
     "MetricAggregate",
+    "ProviderIdentity",
     "RateWindow",
+    "ServiceAccount",
     "Silence",
     "Threshold",
     "Ticket",

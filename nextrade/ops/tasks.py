@@ -5,6 +5,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from knox.models import get_token_model
 
+from nextrade import service_accounts
 from nextrade.errors import Unavailable
 from nextrade.ops import asking, maintenance
 from nextrade.ops.models import Heartbeat, IdempotentReply, RateWindow
@@ -39,3 +40,4 @@ def prune() -> None:
     Session.objects.filter(expire_date__lt=now).delete()
     get_token_model().objects.filter(expiry__lt=now).delete()
     maintenance.prune()
+    service_accounts.end_due(at=now)

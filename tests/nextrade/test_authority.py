@@ -56,6 +56,8 @@ TABLE: dict[str, dict[str, tuple[int, ...]]] = {
 }
 WEB = {  # the desk's pages, for the session of a person who may use the desk
     "",
+    "oidc/authenticate/",
+    "oidc/callback/",
     "login/",
     "logout/",
     "side/",
