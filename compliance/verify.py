@@ -353,7 +353,8 @@ def _problem_of(receipt: Receipt, ring: Keyring) -> str:
     if [bytes(value) for value in there.values_list("leaf_hash", flat=True)] != [leaf]:
         return "its leaf is not in the tree"
     event = ComplianceEvent.objects.filter(pk=receipt.event_id)
-    if event.exists() and not event.filter(order_id=receipt.order_id).exists():
+    as_stored = Receipt.objects.filter(pk=receipt.pk).values("order_id")
+    if event.exists() and not event.filter(order_id__in=as_stored).exists():
         return "its order is not that of its event"
     return ""
 

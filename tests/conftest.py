@@ -97,9 +97,11 @@ def people_are_fresh() -> None:
 
 @pytest.fixture(autouse=True)
 def restricted_role(request: pytest.FixtureRequest, limits: None) -> Iterator[None]:
-    """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes."""
+    """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes; but for
+    those marked `owner`, which do what only the sealer or the tables' owner may."""
     wanted = os.environ.get("TEST_ROLE", "")
-    if not wanted or settings.SQLITE or not {"db", "transactional_db"} & set(request.fixturenames):
+    is_owner = request.node.get_closest_marker("owner")
+    if not wanted or is_owner or settings.SQLITE or not {"db", "transactional_db"} & set(request.fixturenames):
         yield
         return
 

@@ -22,7 +22,7 @@ from orders.models import Order, Outbox
 from tests.conftest import NOON, Propose
 
 WORDS = "Buy 10 shares of Apple"
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.owner]
 
 
 @pytest.fixture(autouse=True)

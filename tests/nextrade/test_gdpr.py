@@ -25,7 +25,7 @@ from tests.conftest import NOON, Propose, person
 
 NAME, WORDS, FAMILY = "zanzibarina", "quixotic penguins", "Featherstonehaugh"
 MARKS = (NAME, WORDS, FAMILY)
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.owner]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from orders import execution, services, triggers
 from orders.models import AT_BROKER, Delegation, Execution, Order, Outbox, Status
 from tests.conftest import NOON, Propose
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 ROLES = (
     *("maker", "maker_and_approver", "maker_and_superuser", "other_trader", "approver", "gone_approver"),
     *("superuser", "compliance", "operations", "delegate", "late_delegate", "maker_s_delegate", "nobody"),

@@ -10,7 +10,7 @@ from orders.models import Event, Order, Status
 from orders.transitions import IllegalTransition, StaleOrder
 from tests.conftest import NOON, Propose
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.owner]
 
 
 @pytest.mark.parametrize(("status", "event"), [*itertools.product(Status, Event)])
