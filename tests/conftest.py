@@ -95,6 +95,15 @@ def people_are_fresh() -> None:
     subjects.forget()
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The roles' rights, committed: a check in a thread of its own has a connection of its own."""
+    if os.environ.get("TEST_ROLE") and not settings.SQLITE:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            for statement in grants.statements():
+                cursor.execute(statement)
+
+
 @pytest.fixture(autouse=True)
 def restricted_role(request: pytest.FixtureRequest, limits: None) -> Iterator[None]:
     """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes; but for
@@ -109,9 +118,6 @@ def restricted_role(request: pytest.FixtureRequest, limits: None) -> Iterator[No
         with connection.cursor() as cursor:
             cursor.execute(f"SET ROLE {wanted}")
 
-    with connection.cursor() as cursor:
-        for statement in grants.statements():
-            cursor.execute(statement)
     take_on()
     connection_created.connect(take_on)
     yield
