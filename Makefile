@@ -37,7 +37,7 @@ test: install
 	$(BIN)/pytest -n 2 --dist loadfile
 
 restricted: install
-	TEST_ROLE=nextrade_app $(BIN)/pytest -n 2 --dist loadfile tests/orders tests/agents tests/nextrade
+	TEST_ROLE=nextrade_app $(BIN)/pytest -n 2 --dist loadfile $(or $(PART),tests/orders tests/agents tests/nextrade)
 
 e2e: install
 	NEXTRADE_BROWSER=required $(BIN)/pytest tests/journeys

@@ -106,8 +106,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def restricted_role(request: pytest.FixtureRequest, limits: None) -> Iterator[None]:
-    """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes; but for
-    those marked `owner`, which do what only the sealer or the tables' owner may."""
+    """With TEST_ROLE=nextrade_app, on PostgreSQL, a test's own work is done in the role that `audit grants` makes, but
+    for those marked `owner`, which do what only the sealer or the tables' owner may."""
     wanted = os.environ.get("TEST_ROLE", "")
     is_owner = request.node.get_closest_marker("owner")
     if not wanted or is_owner or settings.SQLITE or not {"db", "transactional_db"} & set(request.fixturenames):

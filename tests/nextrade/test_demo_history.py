@@ -20,6 +20,8 @@ from orders import books
 from orders.models import Account, Break, EquityDay, Execution, Order, Status
 from tests.conftest import Propose
 
+pytestmark = pytest.mark.owner
+
 
 @pytest.fixture(autouse=True)
 def demo(tmp_path: Path, settings: Any) -> None:

@@ -35,6 +35,7 @@ def test_the_schedules_are_those_of_the_table() -> None:
         assert callable(import_string(job.function))
 
 
+@pytest.mark.owner
 def test_migrating_makes_the_groups_with_their_rights() -> None:
     Group.objects.all().delete()
     call_command("migrate", verbosity=0)
