@@ -117,6 +117,7 @@ def test_a_silent_process_degrades(name: str, component: str, ago: int) -> None:
     )
 
 
+@pytest.mark.owner
 def test_an_event_that_waits_to_be_sealed_degrades(ann: User, settings: Any, tmp_path: Path) -> None:
     settings.ANCHORS = [f"file:{tmp_path / 'trail.jsonl'}"]
     assert not up("sealer")  # ann's account was opened at noon, and is not sealed
