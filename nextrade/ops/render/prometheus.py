@@ -45,7 +45,7 @@ def scraping(site: Site) -> dict[str, Any]:
     return {
         "global": {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"},
         "rule_files": ["nextrade.rules.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9093"]}]}]},
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [site.alertmanager]}]}]},
         "scrape_configs": [
             {
                 "job_name": "nextrade",
@@ -58,7 +58,7 @@ def scraping(site: Site) -> dict[str, Any]:
                 "job_name": "nextrade-health",
                 "metrics_path": "/probe",
                 "params": {"module": ["nextrade_health"], "target": [f"http://{site.web}/health"]},
-                "static_configs": [{"targets": ["127.0.0.1:9115"]}],
+                "static_configs": [{"targets": [site.blackbox]}],
             },
         ],
     }

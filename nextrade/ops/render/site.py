@@ -21,7 +21,8 @@ class Site:
 
     rules: with their thresholds in force. web: host and port at which a web process answers on its own machine.
     runbooks: what the path of a runbook is put after, to make a link. home: where the product lies. secrets: where its
-    secrets lie, one a file. smtp: host and port of the mail server. ticket_url, heartbeat_url: where Alertmanager posts
+    secrets lie, one a file. alertmanager, blackbox, smtp: hosts and ports of
+    Alertmanager, the blackbox exporter, the mail server. ticket_url, heartbeat_url: where Alertmanager posts
     tickets and the sign of life.
     """
 
@@ -30,6 +31,8 @@ class Site:
     runbooks: str = "docs/runbooks"
     home: str = "/opt/nextrade"
     secrets: str = "/etc/nextrade/secrets"
+    alertmanager: str = "127.0.0.1:9093"
+    blackbox: str = "127.0.0.1:9115"
     smtp: str = "localhost:25"
     email_from: str = "alerts@nextrade.com"
     email_to: str = "team@nextrade.com"

@@ -1,7 +1,13 @@
 """The catalogue: the guide's words, thresholds and channels, and what each rule makes of samples."""
 
-import pytest
+from typing import Any
 
+import pytest
+from django.test import Client
+from prometheus_client import Histogram
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents import metrics
 from nextrade.ops import rules
 from nextrade.ops.alerting.promql import evaluate, selectors
 from nextrade.ops.alerting.rule import P1, P2, P3, P4
@@ -116,3 +122,25 @@ def test_what_explains_mutes_what_it_explains() -> None:
     for source, muted in mutes.items():
         assert {source, *muted} <= names
         assert source not in muted
+
+
+ELSEWHERE = {"probe_success", "probe_ssl_earliest_cert_expiry", "nextrade_alert_deliveries_failing"}
+"""Told by the prober and by alertd."""
+
+
+@pytest.mark.django_db
+def test_metrics_tells_every_series_that_a_rule_reads(settings: Any) -> None:
+    settings.BUDGET_FIRM_USD = "10"
+    exposed = Client().get("/metrics").content.decode()
+    names = {sample.name for family in text_string_to_metric_families(exposed) for sample in family.samples}
+    read = {selector.name for rule in rules.RULES for selector, _ in selectors(rule.expr)}
+    not_yet = {"nextrade_circuit_breaker_state", "nextrade_circuit_breaker_failures"}  # no breaker has been needed
+
+    assert read - names - ELSEWHERE <= not_yet
+
+
+@pytest.mark.parametrize(
+    ("name", "histogram"), [("SlowResponseTimes", metrics.SECONDS), ("LlmLatencyHigh", metrics.LLM_SECONDS)]
+)
+def test_a_histogram_reaches_past_the_threshold_that_is_set_on_it(name: str, histogram: Histogram) -> None:
+    assert max(histogram._kwargs["buckets"]) >= 2 * (rules.by_name(name).threshold or 0)
