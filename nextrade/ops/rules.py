@@ -235,10 +235,10 @@ HOUSE = (
         name="MetricsMissing",
         priority=P2,
         component="metrics",
-        template='absent(nextrade_component_up{component="database"})',
+        template='absent(nextrade_component_up{component="database"}) or absent(probe_success{job="nextrade-health"})',
         for_s=300,
         message="No metrics arrive. Other alerts cannot fire.",
-        what="/metrics is not scraped, or has lost its series",
+        what="/metrics is not scraped or has lost its series, or nobody probes /health",
     ),
     Rule(
         name="BackupTooOld",

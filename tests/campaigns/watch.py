@@ -9,6 +9,7 @@ not in Debian's `prometheus` package: a stand-in of ours asks what the rendered 
 """
 
 import argparse
+import contextlib
 import json
 import re
 import shutil
@@ -110,10 +111,11 @@ def prober(port: int) -> Iterator[None]:
             except httpx.HTTPError:
                 status = 0
             body = f"probe_success {int(status in module['http']['valid_status_codes'])}\n".encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(BrokenPipeError):  # a scrape that was given up
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             return
@@ -236,6 +238,11 @@ def stop_both(product: Product, model: OpenAIServer) -> None:
     product.call("POST", "/api/v1/chat/", "ann", {"message": "hello"})  # an event that waits to be sealed
 
 
+def start_web(product: Product, model: OpenAIServer) -> None:
+    product.start("web")
+    product.wait_until_up()
+
+
 def start_both(product: Product, model: OpenAIServer) -> None:
     product.start("sealer")
     product.start("worker")
@@ -281,7 +288,7 @@ def faults(set_threshold: Callable[[float], None]) -> tuple[Fault, ...]:
     web = Fault(
         name="kill -9 of web",
         inject=lambda product, model: product.stop("web", signal.SIGKILL),
-        heal=lambda product, model: product.start("web"),
+        heal=start_web,
         fires=("ApiUnavailable",),
         most_s=240,
     )

@@ -67,4 +67,4 @@ def scraping(site: Site) -> dict[str, Any]:
 def probes() -> dict[str, Any]:
     """503 is an answer: what is down behind the API has an alert of its own."""
     http = {"valid_status_codes": [200, 503], "method": "GET", "follow_redirects": False}
-    return {"modules": {"nextrade_health": {"prober": "http", "timeout": "10s", "http": http}}}
+    return {"modules": {"nextrade_health": {"prober": "http", "timeout": "5s", "http": http}}}

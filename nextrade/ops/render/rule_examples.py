@@ -183,7 +183,10 @@ _EXAMPLES: Mapping[str, Callable[[float, float], Example]] = MappingProxyType(
             loud=(component("sealer", 0), component("llm", 1)),
         ),
         "MetricsMissing": lambda t, _: Example(
-            quiet={"while there are any": (component("database", 0),)}, loud=(component("sealer", 1),)
+            quiet={
+                "while there are any": (component("database", 0), steady("probe_success", 0, job="nextrade-health"))
+            },
+            loud=(component("sealer", 1),),
         ),
         "BackupTooOld": lambda t, _: below("nextrade_backup_age_seconds", t * 3600, (t + 1) * 3600),
         "MaintenanceJobMissed": lambda t, _: below("nextrade_job_problem", 0, 1, job="database_backup", kind="missed"),
