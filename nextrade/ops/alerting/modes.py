@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from nextrade.ops.alerting.channels.base import runbook_url
 from nextrade.ops.alerting.engine import Engine
 from nextrade.ops.alerting.rule import Rule
 from nextrade.ops.alerting.series import Vector, labels_of
@@ -63,7 +64,7 @@ def _posted(rule: Rule, alert: Alert, *, at: float) -> dict[str, Any]:
     ends_at = at if alert.state == State.RESOLVED else at + HOLDS_S
     return {
         "labels": {"alertname": alert.rule, **dict(alert.labels), **rule.labels},
-        "annotations": {"summary": alert.text, "runbook_url": f"{settings.RUNBOOKS_URL}/{alert.rule}.md"},
+        "annotations": {"summary": alert.text, "runbook_url": runbook_url(rule.runbook)},
         "startsAt": _time(alert.fired_s),
         "endsAt": _time(ends_at),
         "generatorURL": f"{settings.PUBLIC_URL}/admin/ops/",

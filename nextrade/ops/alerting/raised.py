@@ -70,8 +70,9 @@ class Occurrence:
 
 
 def rule_name(name: str) -> str:
-    """late_fill: LateFill."""
-    return "".join(word.capitalize() for word in name.split("_"))
+    """late_fill: LateFill. One that a rule sees too is told from that rule, whose alerts come and go by themselves:
+    circuit_breaker_opened: CircuitBreakerOpenedAlarm."""
+    return "".join(word.capitalize() for word in name.split("_")) + ("Alarm" if name in COVERED_BY else "")
 
 
 def note(occurrences: dict[str, Occurrence], event: Event, at_s: float) -> None:

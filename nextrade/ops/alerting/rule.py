@@ -87,8 +87,8 @@ class Rule:
 
     @property
     def runbook(self) -> str:
-        """Path of its page, from the root of the repository."""
-        return f"docs/runbooks/{self.name}.md"
+        """Path of its page, from the root of the repository. What code raised has one page for all."""
+        return f"docs/runbooks/{self.name if self.template else 'Alarms'}.md"
 
     def text(self, value: float, labels: Mapping[str, str]) -> str:
         """The message of an alert; a label that it lacks is empty."""

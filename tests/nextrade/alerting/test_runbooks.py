@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import get_commands, load_command_class
 
+from nextrade.ops.alerting import raised
 from nextrade.ops.alerting.rule import Rule
 from nextrade.ops.rules import RULES
 
@@ -30,7 +31,16 @@ def test_an_alert_has_its_runbook(rule: Rule) -> None:
 
 
 def test_there_is_no_runbook_of_an_alert_that_is_none() -> None:
-    assert {page.stem for page in PAGES} - {"README"} == {rule.name for rule in RULES}
+    assert {page.stem for page in PAGES} - {"README", "Alarms"} == {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize("name", raised.KNOWN)
+def test_an_alarm_that_code_raises_has_a_page_and_no_rule_s_name(name: str) -> None:
+    rule = raised.Occurrence(name=name, count=1, last_s=0).rule
+    line = re.search(rf"^\| `{name}` \| (P\d) \|", (ROOT / rule.runbook).read_text(), re.MULTILINE)
+    assert line
+    assert line[1] == rule.priority.name
+    assert rule.name not in {each.name for each in RULES}
 
 
 @by_page

@@ -1,8 +1,10 @@
 """What every channel is, and how it says no."""
 
+from pathlib import PurePosixPath
 from typing import Protocol
 
 import httpx
+from django.conf import settings
 
 from nextrade.ops.alerting.notices import Notice
 
@@ -47,6 +49,11 @@ def post(url: str, body: object) -> httpx.Response:
             wait_s=_wait_s(reply.headers.get("Retry-After", "")),
         )
     return reply
+
+
+def runbook_url(path: str) -> str:
+    """The link to a runbook, of its path in the repository (`Rule.runbook`)."""
+    return f"{settings.RUNBOOKS_URL}/{PurePosixPath(path).name or 'README.md'}"
 
 
 def _wait_s(text: str) -> float:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from nextrade.ops.alerting.channels.base import Undelivered, post
+from nextrade.ops.alerting.channels.base import Undelivered, post, runbook_url
 from nextrade.ops.alerting.notices import Kind, Notice
 
 LONGEST_SUMMARY, LONGEST_KEY = 1024, 255
@@ -46,5 +46,5 @@ def event(notice: Notice) -> dict[str, Any]:
         },
         "client": "NexTrade",
         "client_url": f"{settings.PUBLIC_URL}/admin/ops/",
-        "links": [{"href": f"{settings.RUNBOOKS_URL}/{notice.rule}.md", "text": "Runbook"}],
+        "links": [{"href": runbook_url(notice.runbook), "text": "Runbook"}],
     }

@@ -10,9 +10,8 @@ from django.conf import settings
 
 from nextrade.ops.alerting.channels.base import Undelivered, post
 from nextrade.ops.alerting.notices import Kind, Notice
+from nextrade.ops.alerting.rule import SLACK_COLOUR_ELSE, SLACK_COLOURS
 
-COLOURS = {"critical": "#FF0000", "error": "#FF4500", "warning": "#FFA500", "info": "#0000FF"}
-DEFAULT_COLOUR = "#808080"
 RESOLVED_COLOUR = "#2EB67D"
 LONGEST_TEXT = 3000
 GONE = (401, 403, 404, 410)
@@ -38,7 +37,7 @@ def message(notice: Notice) -> dict[str, Any]:
         "channel": settings.SLACK_CHANNEL,
         "attachments": [
             {
-                "color": RESOLVED_COLOUR if is_over else COLOURS.get(notice.severity, DEFAULT_COLOUR),
+                "color": RESOLVED_COLOUR if is_over else SLACK_COLOURS.get(notice.severity, SLACK_COLOUR_ELSE),
                 "title": f"NexTrade Alert - {'RESOLVED' if is_over else notice.severity.upper()}",
                 "text": escaped(notice.text[:LONGEST_TEXT]),
                 "ts": int(notice.at),

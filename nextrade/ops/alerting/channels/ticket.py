@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from nextrade.ops.alerting.channels.base import Undelivered, post
+from nextrade.ops.alerting.channels.base import Undelivered, post, runbook_url
 from nextrade.ops.alerting.notices import Kind, Notice
 from orders import market
 
@@ -64,7 +64,7 @@ def _copy(notice: Notice) -> str:
             "text": notice.text,
             "priority": notice.priority,
             "due": due(notice).isoformat(),
-            "runbook": f"{settings.RUNBOOKS_URL}/{notice.rule}.md",
+            "runbook": runbook_url(notice.runbook),
         },
     )
     if not reply.is_success:

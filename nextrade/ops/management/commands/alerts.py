@@ -149,6 +149,6 @@ def _test_notice(kind: Kind, priority: str, severity: str, at: float) -> Notice:
         key=f"nextrade/test/{at:.3f}",
         lines=(f"A test of {priority}.",),
         count=1,
-        runbook="docs/operations.md",
+        runbook="docs/runbooks/README.md",
         at=at,
     )
