@@ -128,7 +128,7 @@ ELSEWHERE = {"probe_success", "probe_ssl_earliest_cert_expiry", "nextrade_alert_
 """Told by the prober and by alertd."""
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # the health check of the database finds a lock else, and remembers it
 def test_metrics_tells_every_series_that_a_rule_reads(settings: Any) -> None:
     settings.BUDGET_FIRM_USD = "10"
     exposed = Client().get("/metrics").content.decode()
