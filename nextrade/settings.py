@@ -504,6 +504,38 @@ UNFOLD = {
                 "title": "Operations",
                 "items": [
                     {
+                        "title": "System",
+                        "icon": "dashboard",
+                        "link": reverse_lazy("ops-system"),
+                        "badge": "nextrade.ops.system.firing",
+                        "badge_variant": "danger",
+                        "permission": lambda request: request.user.has_perm("ops.view_alert"),
+                    },
+                    {
+                        "title": "Alerts",
+                        "icon": "notifications_active",
+                        "link": reverse_lazy("admin:ops_alert_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_alert"),
+                    },
+                    {
+                        "title": "Deliveries",
+                        "icon": "outgoing_mail",
+                        "link": reverse_lazy("admin:ops_delivery_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_delivery"),
+                    },
+                    {
+                        "title": "Tickets",
+                        "icon": "confirmation_number",
+                        "link": reverse_lazy("admin:ops_ticket_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_ticket"),
+                    },
+                    {
+                        "title": "Silences",
+                        "icon": "notifications_off",
+                        "link": reverse_lazy("admin:ops_silence_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_silence"),
+                    },
+                    {
                         "title": "Health",
                         "icon": "monitor_heart",
                         "link": reverse_lazy("ht"),

@@ -53,6 +53,7 @@ urlpatterns = [
     path("api/v1/", include(api)),
     path("admin/second-factor/", pages.second_factor, name="second-factor"),
     path("admin/dossier/<uuid:order_id>/", admin.site.admin_view(dossier.download), name="order-dossier"),
+    path("admin/ops/", include("nextrade.ops.system_urls")),
     path("admin/", admin.site.urls),
     path("ht/", HealthPage.as_view(), name="ht"),
     path("ht/<slug:component>/", HealthPage.as_view(), name="ht-component"),

@@ -24,6 +24,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from compliance.admin import ReadOnly, legible
+from nextrade.ops import alert_admin  # noqa: F401 - registers its pages
 from nextrade.ops.models import MaintenanceRun
 from nextrade.ops.schedules import JOBS
 from orders import brokers

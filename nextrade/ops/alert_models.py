@@ -81,6 +81,7 @@ class Delivery(models.Model):
     changed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "deliveries"
         constraints = (models.UniqueConstraint(fields=["number", "made_at"], name="ops_delivery_once"),)
 
     def __str__(self) -> str:
