@@ -66,14 +66,18 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
 
 @dataclass
 class MailBox:
-    got: list[Message] = field(default_factory=list)
+    timed: list[tuple[Message, float]] = field(default_factory=list)
     refuses: str = ""
     port: int = 0
+
+    @property
+    def got(self) -> list[Message]:
+        return [message for message, _ in self.timed]
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         if self.refuses:
             return self.refuses
-        self.got.append(message_from_bytes(envelope.content))
+        self.timed.append((message_from_bytes(envelope.content), time.monotonic()))
         return "250 OK"
 
 

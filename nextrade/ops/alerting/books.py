@@ -47,9 +47,9 @@ class Taken(Refused):
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What alertd has to tell. store: which SQLite; holder: which process. deliveries: as JSON. open_uids: of its open
-    alerts, None while the journal has not told of all of them. measure: of the last minutes, or None. seen, since: the
-    alarms that were read, by id, and from where on; None before the first look."""
+    """What alertd has to tell. store: which SQLite, on which machine; holder: which process. deliveries: as JSON.
+    open_uids: of its open alerts, None while the journal has not told of all of them. measure: of the last minutes, or
+    None. seen, since: the alarms that were read, by id, and from where on; None before the first look."""
 
     store: str
     holder: str
@@ -115,7 +115,7 @@ def _take_lease(told: Told) -> Watch:
     now = timezone.now()
     facts = {"store": told.store, "mode": told.mode, "holder": told.holder, "lease_until": now + LEASE}
     watch, _ = Watch.objects.select_for_update().get_or_create(name="alertd", defaults=facts)
-    if watch.holder != told.holder and watch.lease_until > now:
+    if watch.store != told.store and watch.lease_until > now:  # of one store the machine's lock lets one alertd live
         raise Taken(f"another alertd is at work: {watch.holder}, mode {watch.mode}, until {watch.lease_until:%H:%M:%S}")
     if watch.store != told.store:
         watch.heard_seq = 0

@@ -9,7 +9,6 @@ import time
 
 STEP_S = 5.0
 """Between two looks the two clocks may drift apart so far without anybody having set one."""
-REMEMBERED_S = 600.0
 
 
 class Clock:
@@ -20,8 +19,6 @@ class Clock:
         self._began_s = time.time()
         self._shown_s = max(self._began_s, floor_s)
         self._offset_s = 0.0
-        self._step_s = 0.0
-        self._stepped_s = -REMEMBERED_S
         self.speed = speed
 
     def now(self) -> float:
@@ -29,12 +26,10 @@ class Clock:
         return self._shown_s + self._elapsed_s() * self.speed
 
     def step_s(self) -> float:
-        """By how many seconds the machine's clock was last set, while that is less than ten minutes ago; else 0."""
+        """By how many seconds the machine's clock was set since this was last asked, 0 when it was not."""
         offset_s = time.time() - (self._began_s + self._elapsed_s())
-        if abs(offset_s - self._offset_s) > STEP_S:
-            self._step_s, self._stepped_s = offset_s - self._offset_s, self.now()
-        self._offset_s = offset_s
-        return self._step_s if self.now() - self._stepped_s < REMEMBERED_S else 0.0
+        step_s, self._offset_s = offset_s - self._offset_s, offset_s
+        return step_s if abs(step_s) > STEP_S else 0.0
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._monotonic_s

@@ -26,6 +26,7 @@ from nextrade.ops.alerting.channels import heartbeat
 from nextrade.ops.alerting.clock import Clock
 from nextrade.ops.alerting.engine import Engine
 from nextrade.ops.alerting.outbox import Outbox
+from nextrade.ops.alerting.raised import Event
 from nextrade.ops.alerting.scrape import Reading, Scrape
 from nextrade.ops.alerting.store import KEEP_S, Store
 from nextrade.ops.alerting.workers import Answer, Worker, send
@@ -35,6 +36,8 @@ LOOK_EVERY_S = 15.0
 EXCHANGE_EVERY_S = 5.0
 TICK_S = 0.25
 MOST_JOURNAL = 5000
+SILENT_S = 120.0
+"""Without a look for so long the watch is no watch."""
 
 
 class AlreadyRunning(Unavailable):
@@ -60,6 +63,7 @@ class Daemon:
         self._since: int | None = saved.get("since")
         self._thresholds: dict[str, float] = saved.get("thresholds", {})
         self._is_noted = False
+        self._looked_s = 0.0
         self._to_tell: dict[int, dict[str, Any]] = {}
         self._measure: dict[str, Any] | None = None
         self._status = ""
@@ -133,7 +137,12 @@ class Daemon:
     def _may_beat(self) -> bool:
         """The switch is held down only while an alert could be told: by rules that run and a channel that takes."""
         outbox = self._engine.outbox
-        return self._engine.is_beating and (self._mode != "embedded" or any(map(outbox.is_well, outbox.configured)))
+        is_looking = self._clock.now() - self._looked_s < SILENT_S
+        return (
+            is_looking
+            and self._engine.is_beating
+            and (self._mode != "embedded" or any(map(outbox.is_well, outbox.configured)))
+        )
 
     def _read_inbox(self) -> None:
         while True:
@@ -156,8 +165,10 @@ class Daemon:
 
     def _looked(self, seen: Scrape) -> None:
         """One round: samples, rules, notices, store."""
-        at_s = self._clock.now()
+        at_s = self._looked_s = self._clock.now()
         self._say(seen)
+        if step_s := self._clock.step_s():
+            self._engine.raise_(Event(id=0, name="clock_stepped", details={"seconds": f"{step_s:+.0f}"}), at_s)
         touched = self._engine.take(seen, self._own(), at_s)
         changes = self._engine.evaluate(at_s=at_s, at=time.time())
         for change in changes:
@@ -175,6 +186,7 @@ class Daemon:
         """One round where a Prometheus watches: what it found is written down."""
         if answer.error:
             log.warning("Prometheus does not answer: %s", type(answer.error).__name__)
+        self._looked_s = self._clock.now()
         found = answer.result and {
             rule.name: modes.vector(rule, answer.result.get(rule.name, ())) for rule in self._engine.rules
         }
@@ -193,7 +205,6 @@ class Daemon:
         self._status = status
 
     def _own(self) -> Iterable[Reading]:
-        yield "nextrade_alertd_clock_step_seconds", {}, self._clock.step_s()
         for channel, failing in self._engine.outbox.failing().items():
             yield "nextrade_alert_deliveries_failing", {"channel": channel}, failing
 
@@ -201,7 +212,7 @@ class Daemon:
         journal = tuple(self._engine.journal[: books.MOST_AT_ONCE])
         is_all = len(journal) == len(self._engine.journal)
         return books.Told(
-            store=self._name,
+            store=f"{self._name[:16]}@{socket.gethostname()}"[:64],
             holder=self._holder,
             mode=self._mode,
             journal=journal,

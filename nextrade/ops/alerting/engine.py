@@ -15,7 +15,7 @@ from nextrade.ops.alerting.series import Labels, Vector
 from nextrade.ops.alerting.states import OPEN, Alert, State, Transition
 
 log = logging.getLogger(__name__)
-SEEN_HERE = ("nextrade_component_up", "nextrade_alertd_", "nextrade_alert_deliveries_failing")
+SEEN_HERE = ("nextrade_component_up", "nextrade_alert_deliveries_failing")
 """Beginnings of metrics that the watch knows at first hand; what a web process tells of them is left out."""
 JOB = "nextrade-health"
 
@@ -75,7 +75,7 @@ class Engine:
 
     def evaluate(self, *, at_s: float, at: float) -> list[Transition]:
         """All rules once; alerts move, people are told by way of the outbox. at: Unix time, to show."""
-        changes = [change for rule in self.rules_in_force() for change in self._step(rule, at_s)]
+        changes = [change for rule in self.rules_in_force() for change in self._tried(rule, at_s)]
         return self._followed(changes, at_s=at_s, at=at)
 
     def copy(self, found: Mapping[str, Vector] | None, *, at_s: float, at: float) -> list[Transition]:
@@ -137,6 +137,14 @@ class Engine:
         named = {raised.rule_name(name): each.rule for name, each in self.occurrences.items()}
         return [*self.rules, *named.values()]
 
+    def _tried(self, rule: Rule, at_s: float) -> list[Transition]:
+        """A rule that breaks must not silence the others."""
+        try:
+            return self._step(rule, at_s)
+        except Exception:
+            log.exception("The rule %s cannot be evaluated", rule.name)
+            return []
+
     def _step(self, rule: Rule, at_s: float) -> list[Transition]:
         known = self.known.get(rule.name, {})
         found = self._found(rule, known, at_s)
@@ -155,15 +163,8 @@ class Engine:
             occurrence = next(each for each in self.occurrences.values() if each.rule.name == rule.name)
             is_taken = any(alert.acknowledged_by for alert in known.values() if alert.state in OPEN)
             return {} if is_taken or occurrence.is_over(at_s) else {(): float(occurrence.count)}
-        try:
-            return {
-                labels: value
-                for labels, value in promql.evaluate(rule.expr, self.memory, at_s).items()
-                if value == value
-            }
-        except promql.PromqlError:
-            log.exception("The rule %s cannot be evaluated", rule.name)
-            return {}
+        values = promql.evaluate(rule.expr, self.memory, at_s)
+        return {labels: value for labels, value in values.items() if value == value}
 
     def _has_data(self, rule: Rule, labels: Mapping[str, str], at_s: float) -> bool:
         selectors = promql.selectors(rule.expr)
@@ -182,7 +183,7 @@ class Engine:
                     dict.fromkeys([*(name for name in group.channels if name in self.outbox.configured), *used])
                 )
             if each.notice.kind == notices.Kind.ESCALATION:
-                self._write("escalated", rule, alerts, at)
+                self._write("escalated", rule, [alert for alert in alerts if alert.state in OPEN], at)
         if group:
             self.groups[rule.name] = group
         else:

@@ -151,8 +151,8 @@ def _told(rule: Rule, kind: Kind, alerts: list[Alert], group: Group, channels: t
             priority=rule.priority.name,
             severity=rule.priority.severity,
             key=f"nextrade/{rule.name}/{int(group.episode)}",
-            lines=tuple(dict.fromkeys(_line(alert) for alert in alerts))[:MOST_LISTED],
-            count=len(alerts),
+            lines=tuple(dict.fromkeys(_line(alert) for alert in alerts))[:MOST_LISTED] or (rule.what,),
+            count=max(1, len(alerts)),
             runbook=rule.runbook,
             at=at,
             details=_details(rule, alerts),
@@ -166,6 +166,8 @@ def _line(alert: Alert) -> str:
 
 
 def _details(rule: Rule, alerts: list[Alert]) -> dict[str, str]:
+    if not alerts:  # all that anybody was told of ended long ago, and what came after was muted
+        return {"alert": rule.name, "priority": rule.priority.name}
     first = alerts[0]
     labels = {name: value[:200] for name, value in first.labels}
     who = {"acknowledged_by": first.acknowledged_by} if first.acknowledged_by else {}

@@ -25,6 +25,7 @@ KNOWN: Mapping[str, tuple[Priority, str]] = {
     "halt_drill_failed": (P2, "The drill of the halt failed"),
     "circuit_breaker_opened": (P2, "A circuit breaker opened"),
     "model_budget": (P3, "A budget for models is nearly spent"),
+    "clock_stepped": (P3, "The clock of the machine that watches was set"),
     "retention_waits": (P4, "Retention waits for who holds the key"),
 }
 COVERED_BY: Mapping[str, str] = {

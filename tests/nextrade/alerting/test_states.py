@@ -341,3 +341,25 @@ def test_what_a_prometheus_found_is_followed_and_its_silence_is_no_good_news() -
     watched.engine.copy({}, at_s=watched.at_s, at=watched.at_s)
     assert [entry["what"] for entry in watched.engine.journal] == ["firing", "stale", "resolved"]
     assert watched.sent() == []
+
+
+def test_a_group_ends_though_all_that_it_told_of_is_long_over() -> None:
+    watched = Watched(SLOW)
+    watched.tell("slowness", ("/a", 9))
+    watched.turn()
+    watched.sent()
+    watched.engine.silences = (
+        Silence(id=1, rule="Slow", labels={"path": "/b"}, from_s=START_S, until_s=START_S + 86_400),
+    )
+    watched.tell("slowness", ("/a", 1), ("/b", 9))
+    watched.turn(4 * 40)
+    watched.tell("slowness", ("/a", 1), ("/b", 1))
+    watched.turn()
+    assert [kind for _, kind, _ in watched.sent()] == ["resolved"]
+
+
+def test_a_rule_that_breaks_silences_no_other() -> None:
+    watched = Watched(rule("Broken", P1, "label_replace(slowness, 'a', 'b', 'c', 'd')"), SLOW)
+    watched.tell("slowness", ("/a", 9))
+    watched.turn()
+    assert [text for _, _, text in watched.sent()] == ["Slow 9"]
