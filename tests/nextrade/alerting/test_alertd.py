@@ -141,6 +141,7 @@ def test_two_engines_are_refused_and_a_dead_one_is_replaced() -> None:
         books.exchange(told(watched))
     books.release("other")
     books.exchange(told(watched))
+    books.exchange(told(watched, holder="me after kill -9"))
 
 
 def test_on_one_machine_the_second_is_refused_at_once(tmp_path: Path) -> None:
@@ -155,6 +156,7 @@ def test_on_one_machine_the_second_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_alerts_of_a_store_that_was_lost_wait_for_a_person(olga: User) -> None:
     books.exchange(told(slow()))
+    books.release("me")
     books.exchange(told(Watched(SLOW), store="two", open_uids=frozenset()))
     assert Alert.objects.get().state == "stale"
     services.acknowledge(Alert.objects.get().pk, by=olga, at=timezone.now())
