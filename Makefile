@@ -72,6 +72,8 @@ campaigns: install
 	  $(BIN)/python -m tests.campaigns.outage --database $$database; \
 	  $(BIN)/python -m tests.performance.approvals --database $$database; \
 	done
+	$(BIN)/python -m tests.campaigns.faults_watch
+	$(BIN)/python -m tests.campaigns.faults_watch --real
 	CAMPAIGN=long $(BIN)/pytest tests/orders/test_properties.py
 
 lock: install

@@ -31,6 +31,7 @@ from tests.receivers import MailBox, Receiver, mail_server, receiver
 SPEED = 10.0
 API_DOWN = "NexTrade API is down. Health check failing."
 DATABASE_LOST = "Database connection lost. User data inaccessible."
+LARGEST_DISK = 2**30
 BUSY = ("CpuUsageHigh", "MaintenanceJobMissed")
 """What a machine that others use tells of itself: silent here, and not waited for."""
 LLM = "LLM provider unavailable. Requests may fail."
@@ -205,6 +206,7 @@ def _until(what: Callable[[], Any], otherwise: str, seconds: float = 90) -> Any:
 def _fill(path: Path, percent: float) -> Path:
     """Fill a file system to that share; the file that does it."""
     usage = shutil.disk_usage(path)
+    assert usage.total < LARGEST_DISK, f"{path} is no tmpfs of ours: mounting one takes root"
     file = path / "ballast"
     size = int(usage.total * percent / 100 - usage.used)
     with file.open("wb") as out, suppress(OSError):
@@ -576,7 +578,7 @@ FAULTS: tuple[Callable[[World], bool], ...] = (
     sealer_killed,
     slack_webhook_is_gone,
 )
-SHORT = ("web_killed", "disk_filling", "second_alertd")
+SHORT = ("web_killed", "second_alertd")
 
 
 def campaign(faults: tuple[Callable[[World], bool], ...], speed: float) -> dict[str, str]:
@@ -627,6 +629,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--real", action="store_true", help="the 2-minute rule by the true clock")
     wanted = parser.parse_args()
+    for name in ("TEST_DATABASE_URL", "TEST_REDIS_URL"):
+        os.environ.pop(name, None)
     if wanted.real:
         found = real_two_minutes()
         print(json.dumps(found))

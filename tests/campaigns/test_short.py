@@ -24,6 +24,7 @@ DATABASE = os.environ.get("TEST_DATABASE_URL", "sqlite")
         ("hostile", "--every", "40"),
         ("models", "--timeout-s", "4", "--every", "31"),
         ("fuzz", "--cases", "230"),
+        ("faults_watch", "--short"),
         ("trail", "--events", "400", "--writers", "4", "--changed", "40", "--size", "2000"),
     ],
     ids=lambda campaign: " ".join(campaign),
