@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField()),
             ],
             options={
+                'verbose_name_plural': 'deliveries',
                 'constraints': [models.UniqueConstraint(fields=('number', 'made_at'), name='ops_delivery_once')],
             },
         ),
