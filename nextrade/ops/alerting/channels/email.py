@@ -33,9 +33,10 @@ class Email:
 
 
 def message(notice: Notice) -> EmailMessage:
+    page = notice.runbook.rpartition("/")[2]
     return EmailMessage(
         subject=f"[NexTrade Alert] {one_line(notice.subject)[:LONGEST_SUBJECT]}",
-        body=f"{notice.text}\n\nPriority: {notice.priority}\nWhat to do: {settings.RUNBOOKS_URL}/{notice.rule}.md\n"
+        body=f"{notice.text}\n\nPriority: {notice.priority}\nWhat to do: {settings.RUNBOOKS_URL}/{page}\n"
         f"Acknowledge: {settings.PUBLIC_URL}/admin/ops/\n",
         from_email=settings.ALERT_EMAIL_FROM,
         to=list(settings.ALERT_EMAIL_TO),
