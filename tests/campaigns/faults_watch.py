@@ -306,16 +306,22 @@ def _chat(world: World) -> None:
 
 
 def database_gone(world: World) -> bool:
-    """Its file is moved away: told all the same, and the trail hears of it when the file is back."""
-    file, away = world.data / "nextrade.sqlite3", world.data / "away.sqlite3"
+    """Its files are moved away: told all the same, and the trail hears of it when they are back."""
+    away = world.data / "away"
+    away.mkdir()
     for name in ("worker", "sealer"):
         world.product.stop(name)
-    file.rename(away)
+    for file in world.data.glob("nextrade.sqlite3*"):
+        file.rename(away / file.name)
     took_s = world.wait(DATABASE_LOST, "firing", "pagerduty", seconds=120)
-    away.rename(file)
-    world.wait("DatabaseConnectionLost", "resolved", "pagerduty", seconds=180)
-    for name in ("worker", "sealer"):
+    world.product.stop("web")  # as docs/operations.md has it: nothing of ours may hold the file while it comes back
+    for file in world.data.glob("nextrade.sqlite3*"):
+        file.unlink()
+    for file in away.iterdir():
+        file.rename(world.data / file.name)
+    for name in ("web", "worker", "sealer"):
         world.back(name)
+    world.wait("DatabaseConnectionLost", "resolved", "pagerduty", seconds=240)
     events = _until(lambda: _events(world, "DatabaseConnectionLost"), "the trail did not hear of it")
     print(f"    database lost: told after {took_s:.1f} s")
     is_recorded = {"alert_fired", "alert_resolved"} <= events

@@ -62,7 +62,7 @@ class Daemon:
         self._seen: set[int] = set(saved.get("seen", ()))
         self._since: int | None = saved.get("since")
         self._thresholds: dict[str, float] = saved.get("thresholds", {})
-        self._is_noted = False
+        self._is_noted, self._is_reaching = False, True
         self._looked_s = 0.0
         self._to_tell: dict[int, dict[str, Any]] = {}
         self._measure: dict[str, Any] | None = None
@@ -235,10 +235,13 @@ class Daemon:
         if isinstance(answer.error, books.Taken):
             self._problem = answer.error
         elif isinstance(answer.error, DatabaseError):
-            log.warning("The main database does not answer: %s", type(answer.error).__name__)
+            if self._is_reaching:
+                log.warning("The main database does not answer: %s", type(answer.error).__name__)
+            self._is_reaching = False
         elif answer.error:
             log.error("The main database was not told", exc_info=answer.error)
         else:
+            self._is_reaching = True
             self._hear(*answer.result)
 
     def _hear(self, told: books.Told, heard: books.Heard) -> None:
