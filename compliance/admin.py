@@ -16,7 +16,7 @@ from django.db import models, transaction
 from django.db.models import Max, Min, QuerySet
 from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
@@ -41,7 +41,9 @@ TYPE_COLOURS = {
 }
 OUTCOME_COLOURS = {Outcome.SUCCESS: "success", Outcome.REFUSED: "warning", Outcome.FAILED: "danger"}
 STATE_COLOURS = {"appended": "warning", "sealed": "info", "anchored": "success"}
-UNTOLD = frozenset({"from", "to", "version", "payload_sha256"})
+UNTOLD = frozenset(
+    {"from", "to", "version", "payload_sha256", "prompts_sha256", "words_sha256", "words_salt", "tool_results"}
+)
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories of characters that do something to a text without being seen in it."""
 
@@ -99,7 +101,8 @@ def people(pids: Iterable[str]) -> dict[str, str]:
 
 @admin.register(ComplianceEvent)
 class ComplianceEventAdmin(ReadOnly):
-    list_display = ("time", "kind", "action", "actor", "person", "order", "result", "sealed", "summary")
+    list_display = ("time", "kind", "what", "who", "order", "sealed", "summary")
+    list_before_template = "admin/compliance/trail_note.html"
     list_filter = ("type", "severity", "outcome", "ts_utc")
     ordering = ("-id",)
     sortable_by = ()
@@ -109,10 +112,15 @@ class ComplianceEventAdmin(ReadOnly):
     fieldsets = (
         ("What happened", {"fields": ("time", "type", "action", "severity", "outcome")}),
         ("Who", {"fields": ("actor", "person", "request_id")}),
-        ("About what", {"fields": ("order_page", "thread_id", "facts")}),
+        ("About what", {"fields": ("order_page", "thread_page", "facts")}),
         ("As it is stored", {"fields": ("event_uuid", "retention_class", "schema_v", "bytes_stored")}),
         ("Proof", {"fields": ("sealed", "proof")}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        from compliance import desk_admin  # which needs this module
+
+        return [*desk_admin.urls(), *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Trail]:
         return Trail
@@ -164,9 +172,15 @@ class ComplianceEventAdmin(ReadOnly):
     def kind(self, event: ComplianceEvent) -> tuple[str, str]:
         return event.type, event.type.replace("_", " ")
 
-    @display(description="outcome", label=OUTCOME_COLOURS)  # type: ignore[untyped-decorator]
-    def result(self, event: ComplianceEvent) -> str:
-        return event.outcome
+    @display(description="what")  # type: ignore[untyped-decorator]
+    def what(self, event: ComplianceEvent) -> str:
+        """The action, and its outcome where that is not success."""
+        action = event.action.replace("_", " ")
+        if event.outcome == Outcome.SUCCESS:
+            return action
+        return format_html(
+            '{} <span class="nx-badge nx-{}">{}</span>', action, OUTCOME_COLOURS[Outcome(event.outcome)], event.outcome
+        )
 
     @display(description="proof", label=STATE_COLOURS)  # type: ignore[untyped-decorator]
     def sealed(self, event: ComplianceEvent) -> str:
@@ -182,6 +196,13 @@ class ComplianceEventAdmin(ReadOnly):
         text = json.dumps(found, indent=2, ensure_ascii=False).replace("\\n", "\n")
         return format_html('<pre class="nx-pre nx-wrap" x-ignore>{}</pre>', text)
 
+    @display(description="who")  # type: ignore[untyped-decorator]
+    def who(self, event: ComplianceEvent) -> str:
+        """Who did it, and for whom where that is somebody else."""
+        if event.subject_pid in ("", event.actor_pid):
+            return _named(event.actor_pid, event)
+        return format_html("{}<br>for {}", _named(event.actor_pid, event), _named(event.subject_pid, event))
+
     def actor(self, event: ComplianceEvent) -> str:
         return _named(event.actor_pid, event)
 
@@ -193,10 +214,8 @@ class ComplianceEventAdmin(ReadOnly):
         """Its short id, which leads to all events of that order."""
         if event.order_id is None:
             return "-"
-        url = reverse("admin:compliance_complianceevent_changelist")
-        return format_html(
-            '<a class="nx-link nx-mono nx-nowrap" href="{}?q={}">{}</a>', url, event.order_id, str(event.order_id)[:8]
-        )
+        url = reverse("admin:compliance_timeline_order", args=[event.order_id])
+        return format_html('<a class="nx-link nx-mono nx-nowrap" href="{}">{}</a>', url, str(event.order_id)[:8])
 
     @display(description="order")  # type: ignore[untyped-decorator]
     def order_page(self, event: ComplianceEvent) -> str:
@@ -213,10 +232,17 @@ class ComplianceEventAdmin(ReadOnly):
             event.order_id,
         )
 
+    @display(description="thread")  # type: ignore[untyped-decorator]
+    def thread_page(self, event: ComplianceEvent) -> str:
+        if event.thread_id is None:
+            return "-"
+        url = reverse("admin:compliance_timeline_thread", args=[event.thread_id])
+        return format_html('<a class="nx-link nx-mono" href="{}">{}</a>', url, event.thread_id)
+
     @display(description="details")  # type: ignore[untyped-decorator]
     def summary(self, event: ComplianceEvent) -> str:
         """The first facts, enough to know an event by."""
-        text = projection.escape("; ".join(_facts(privacy.told(event))))
+        text = projection.escape("; ".join(facts(privacy.told(event))))
         return format_html('<span class="nx-summary" x-ignore>{}</span>', text if len(text) < 100 else f"{text[:98]}…")
 
     @display(description="details")  # type: ignore[untyped-decorator]
@@ -276,17 +302,21 @@ def _record(action: Action, row: RestrictedSymbol, request: HttpRequest) -> None
 
 
 def _named(pid: str, event: ComplianceEvent) -> str:
-    """A user's name, and on the event's own page the id too. The id alone for agents, the system and lost users."""
+    """A user's name, and on the event's own page the id too. The id alone for agents, the system and lost users. Each
+    leads to what that person did."""
     if not pid:
         return "-"
+    url = reverse("admin:compliance_timeline_person", args=[pid])
     names = getattr(event, "names", None)
     if names is not None:
-        return format_html('<span class="nx-nowrap" title="{}">{}</span>', pid, names.get(pid, pid))
+        return format_html('<a class="nx-nowrap nx-quiet" href="{}" title="{}">{}</a>', url, pid, names.get(pid, pid))
     name = projection.name(pid)
-    return pid if name == pid else format_html('{} <span class="nx-faint">{}</span>', name, pid)
+    return format_html(
+        '<a class="nx-link" href="{}">{}</a> <span class="nx-faint">{}</span>', url, name, "" if name == pid else pid
+    )
 
 
-def _facts(details: dict[str, Any]) -> Iterator[str]:
+def facts(details: dict[str, Any]) -> Iterator[str]:
     """What a reader looks for first: the move, then other facts; hashes and versions are on the event's own page."""
     if "to" in details:
         yield f"{details.get('from')} → {details['to']}"

@@ -467,6 +467,12 @@ UNFOLD = {
                         "permission": "compliance.admin.may_see_trail",
                     },
                     {
+                        "title": "Integrity",
+                        "icon": "verified",
+                        "link": reverse_lazy("trail-integrity"),
+                        "permission": "compliance.admin.may_see_trail",
+                    },
+                    {
                         "title": "Reviews",
                         "icon": "fact_check",
                         "link": reverse_lazy("admin:compliance_reviewitem_changelist"),

@@ -33,6 +33,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 SAFE = ("GET", "HEAD", "OPTIONS")
 PERSONAL = re.compile(
     r"(auth_user|knox_authtoken|agents)_\w+|orders_order_review|orders_account_change|compliance_complianceevent_change"
+    r"|compliance_timeline_\w+"
 )
 """Names of the admin pages that show what is known of a person."""
 SAME_LOOK_S = 900

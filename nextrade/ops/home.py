@@ -218,7 +218,7 @@ def _breaks(*, at: datetime) -> Card:
 def _trail(*, at: datetime) -> Card:
     return Card(
         title="The audit trail",
-        url=reverse("admin:compliance_complianceevent_changelist"),
+        url=reverse("trail-integrity"),
         empty="Whole, as far as it was looked at: the last verification found no fault, and nothing waits too long.",
         lines=[Line(text=text, badge="look", colour="danger") for text in queries.doubts(at=at)],
     )

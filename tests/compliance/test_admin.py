@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
+from django.urls import reverse
 
 from compliance import audit
 from compliance.admin import legible
@@ -68,10 +69,10 @@ def test_the_list_names_the_people(auditor: Client, ann: User) -> None:
     for text in (
         "2026-11-23 12:00:30",
         "USER ACTION",
-        "chat_request",
+        "chat request",
         "ann",
         "message: Buy 10 shares of Apple",
-        "success",
+        reverse("admin:compliance_timeline_person", args=[audit.person(ann)]),
     ):
         assert text in page
 
