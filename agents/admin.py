@@ -13,6 +13,7 @@ from agents import breakers, costs
 from agents.models import Breaker, ModelCall, ModelPrice
 from compliance import audit
 from compliance.admin import ReadOnly
+from compliance.lists import RecentValuesFilter
 
 STATES = {"closed": "success", "half-open": "warning", "open": "danger"}
 
@@ -83,7 +84,6 @@ class ModelCallAdmin(ReadOnly):
         "latency_ms",
         "outcome",
     )
-    list_filter = ("agent", "model", "outcome")
+    list_filter = (("agent", RecentValuesFilter), ("model", RecentValuesFilter), ("outcome", RecentValuesFilter))
     list_select_related = ("user",)
     ordering = ("-at", "-id")
-    show_full_result_count = False

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -20,6 +20,7 @@ from unfold.decorators import display
 from compliance import privacy, projection, review
 from compliance.admin import ReadOnly, legible
 from compliance.models import ComplianceEvent, LegalHold, ReviewItem
+from compliance.timeline import length
 from nextrade.errors import NexTradeError
 
 KIND_COLOURS = {
@@ -64,6 +65,11 @@ class ReviewItemAdmin(ReadOnly):
         """The oldest that is open first."""
         return (F("signed_at").desc(nulls_first=True), "happened_at")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewItem]:
+        event = ComplianceEvent.objects.filter(pk=OuterRef("event_id")).values("action")
+        items: QuerySet[ReviewItem] = super().get_queryset(request).annotate(action=Subquery(event[:1]))
+        return items
+
     def get_urls(self) -> list[URLPattern]:
         report = path("report/", self.admin_site.admin_view(self.report_view), name="compliance_reviewitem_report")
         return [report, *super().get_urls()]
@@ -103,7 +109,8 @@ class ReviewItemAdmin(ReadOnly):
         return f"{item.happened_at:%Y-%m-%d %H:%M}"
 
     def age(self, item: ReviewItem) -> str:
-        return review.hours(((item.signed_at or timezone.now()) - item.happened_at).total_seconds())
+        """How long it has waited, or did."""
+        return length((item.signed_at or timezone.now()) - item.happened_at)
 
     @display(description="why", label=KIND_COLOURS)  # type: ignore[untyped-decorator]
     def what(self, item: ReviewItem) -> tuple[str, str]:
@@ -111,8 +118,8 @@ class ReviewItemAdmin(ReadOnly):
 
     @display(description="event")  # type: ignore[untyped-decorator]
     def action_told(self, item: ReviewItem) -> str:
-        event = ComplianceEvent.objects.filter(pk=item.event_id).values_list("action", flat=True).first()
-        return event or "past its retention"
+        action: str | None = getattr(item, "action", None)
+        return action.replace("_", " ") if action else "past its retention"
 
     @display(description="person")  # type: ignore[untyped-decorator]
     def person(self, item: ReviewItem) -> str:

@@ -113,7 +113,7 @@ def _entry(event: ComplianceEvent, state: str, gap: timedelta) -> Entry:
 
 
 def length(gap: timedelta) -> str:
-    """ "12 s", "4 min", "3 h", "2 days"."""
+    """A stretch of time in one unit: "12 s", "4 min", "3 h", "2 days"."""
     seconds = int(gap.total_seconds())
     for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:

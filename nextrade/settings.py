@@ -412,7 +412,10 @@ UNFOLD = {
         "show_search": False,
         "navigation": [
             {
-                "items": [{"title": "Today", "icon": "wb_twilight", "link": reverse_lazy("admin:index")}],
+                "items": [
+                    {"title": "Today", "icon": "wb_twilight", "link": reverse_lazy("admin:index")},
+                    {"title": "Week", "icon": "bar_chart", "link": reverse_lazy("admin-week")},
+                ],
             },
             {
                 "title": "Desk",

@@ -7,7 +7,7 @@ from agents.api import Chat
 from compliance import desk_admin
 from nextrade import auth, oidc, pages
 from nextrade.desk import books, report, talk
-from nextrade.ops import dossier, verification
+from nextrade.ops import dossier, verification, weekly
 from nextrade.ops.health import HealthJson, HealthPage, alive
 from nextrade.ops.metrics import metrics
 
@@ -55,6 +55,7 @@ urlpatterns = [
     path("admin/ops/", include("nextrade.ops.system_urls")),
     path("admin/second-factor/", pages.second_factor, name="second-factor"),
     path("admin/dossier/<uuid:order_id>/", admin.site.admin_view(dossier.download), name="order-dossier"),
+    path("admin/week/", admin.site.admin_view(weekly.page), name="admin-week"),
     path("admin/trail/", admin.site.admin_view(desk_admin.whole), name="trail-integrity"),
     path("admin/trail/verify/", admin.site.admin_view(verification.verify), name="verify-trail"),
     path("admin/", admin.site.urls),

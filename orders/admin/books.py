@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -11,6 +12,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from compliance.admin import ReadOnly
+from compliance.lists import RecentValuesFilter, by_id
 from orders.models import Account, Execution, Position
 from orders.payload import plain
 from orders.review import SIDE_COLOURS, usd
@@ -19,7 +21,7 @@ from orders.review import SIDE_COLOURS, usd
 @admin.register(Execution)
 class ExecutionAdmin(ReadOnly):
     list_display = ("when", "owner", "side_badge", "what", "price", "value", "commission", "broker", "order_ref")
-    list_filter = ("side", "broker", "executed_at")
+    list_filter = ("side", ("broker", RecentValuesFilter), "executed_at")
     list_select_related = ("account__owner", "order")
     search_fields = ("symbol", "exec_id", "order__id", "account__owner__username")
     search_help_text = "Symbol, order or user name"
@@ -27,6 +29,21 @@ class ExecutionAdmin(ReadOnly):
     sortable_by = ()
     fields = ("when", "owner", "side", "what", "price", "value", "commission", "broker", "exec_id", "order_ref")
     readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
+    ) -> tuple[QuerySet[Execution], bool]:
+        """Whole values and the starts of order ids, so that the indexes serve."""
+        term = search_term.strip().replace("\x00", "")
+        if not term:
+            return queryset, False
+        of_order = by_id("order_id", term)
+        if of_order is not None:
+            return queryset.filter(of_order), False
+        accounts = list(Account.objects.filter(owner__username__iexact=term).values_list("pk", flat=True))
+        if accounts:
+            return queryset.filter(account__in=accounts), False
+        return queryset.filter(symbol=term.upper()) | queryset.filter(exec_id=term), False
 
     @display(description="executed at", ordering="executed_at")  # type: ignore[untyped-decorator]
     def when(self, execution: Execution) -> str:
