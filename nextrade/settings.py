@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from nextrade.headers import POLICY
+from nextrade.sqlite import Existing
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
@@ -72,6 +73,8 @@ if SQLITE:
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
     }
+    if Path(_database["NAME"]).exists():  # only who starts before there is one may make it, as `migrate` does
+        _database["OPTIONS"]["factory"] = Existing
 elif env.bool("NEXTRADE_DB_POOL", default=False):  # set by gunicorn alone: qcluster forks and breaks a pool
     _database["OPTIONS"] = {
         "connect_timeout": 5,

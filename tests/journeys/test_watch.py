@@ -1,7 +1,6 @@
 """The watch over real processes: what four web processes count is one number; a lost database is told, not hidden."""
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -97,13 +96,14 @@ def test_a_lost_database_is_503_in_the_guide_s_shape_and_critical_once(four: Pro
         assert counted[FINISHED] >= 40
         back()
     wait_until(lambda: statuses(four) == {200}, seconds=40)
+    assert four.say("ann", "hi")["response"]
     log = (Path(four.env["NEXTRADE_DATA_DIR"]) / "web.err").read_text()
     assert log.count("CRITICAL - Database down: ") == 1
     assert log.count("ERROR - Database health check failed: ") >= 2
 
 
 class database_gone:
-    """Moves the SQLite file away; on PostgreSQL nobody may connect, and who was connected is not any more."""
+    """Moves the SQLite file away; on PostgreSQL nobody may connect, and who was connected is thrown out."""
 
     def __init__(self, product: Product) -> None:
         self.url = product.env.get("DATABASE_URL", "")
@@ -124,7 +124,7 @@ class database_gone:
         if self.url:
             self._allow("true")
         elif self.file.with_suffix(".away").exists():
-            shutil.move(self.file.with_suffix(".away"), self.file)
+            self.file.with_suffix(".away").rename(self.file)
 
     def _allow(self, yes: str) -> None:
         self._sql(f"ALTER DATABASE {self._name()} ALLOW_CONNECTIONS {yes}")

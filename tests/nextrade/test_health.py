@@ -28,6 +28,7 @@ from nextrade.ops import asking, checks, components, database, processes, result
 from nextrade.ops.models import Heartbeat
 from nextrade.ops.outages import Notices
 from nextrade.ops.tasks import heartbeat
+from nextrade.sqlite import Existing
 from tests import caching
 from tests.openai_server import openai_server
 
@@ -250,6 +251,20 @@ def test_a_file_that_is_gone_is_missed_and_not_made_anew(file: Path) -> None:
     file.unlink()
     assert "missing" in problem_of(file)
     assert not file.exists()
+
+
+def test_a_file_that_is_moved_aside_and_back_has_lost_nothing(file: Path) -> None:
+    """A new connection meanwhile would make an empty file, and throw the WAL away when it ends."""
+    with closing(sqlite3.connect(file, factory=Existing)) as held:
+        held.execute("INSERT INTO ops_heartbeat VALUES ('it', 'now')")
+        held.commit()
+        aside = file.rename(file.with_suffix(".aside"))
+        with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+            sqlite3.connect(database=file, factory=Existing)
+        assert not file.exists()
+        aside.rename(file)
+        with closing(sqlite3.connect(database=file, factory=Existing, timeout=1)) as other:
+            assert other.execute("SELECT count(*) FROM ops_heartbeat").fetchone() == (1,)
 
 
 def test_a_file_of_random_pages_is_found_out(file: Path) -> None:
