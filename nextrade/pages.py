@@ -1,28 +1,26 @@
-"""What is shown when a request goes wrong outside of the API's views: the API's error shape below its paths, else a
-page."""
+"""The sign-in and its second factor."""
 
 import base64
-from http import HTTPStatus
 from typing import Any
 
 import django_otp
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views import defaults
 from django.views.decorators.cache import never_cache
 from django_otp import user_has_device
 
+from nextrade import error_pages, lockout
 from nextrade import second_factor as factor
-from nextrade.middleware import refusal
 
 
 class SignIn(LoginView):
-    """By password, or at the firm's identity provider where there is one."""
+    """By password, or at the firm's identity provider where there is one. A name that is locked is told for how long."""
 
     redirect_authenticated_user = True
 
@@ -31,21 +29,10 @@ class SignIn(LoginView):
         shown = {"has_provider": bool(settings.OIDC_ISSUER), "is_refused": is_refused}
         return {**super().get_context_data(**kwargs), **shown}
 
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _api(request, HTTPStatus.BAD_REQUEST) or defaults.bad_request(request, exception)
-
-
-def not_permitted(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _api(request, HTTPStatus.FORBIDDEN) or defaults.permission_denied(request, exception)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _api(request, HTTPStatus.NOT_FOUND) or defaults.page_not_found(request, exception)
-
-
-def server_error(request: HttpRequest, *_: Any) -> HttpResponse:
-    return _api(request, HTTPStatus.INTERNAL_SERVER_ERROR) or defaults.server_error(request)
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        if left_s := lockout.left_s(form.data.get("username", "")[:150]):
+            return error_pages.locked_out(self.request, left_s=left_s)
+        return super().form_invalid(form)
 
 
 @login_required
@@ -81,9 +68,3 @@ def _pass(request: HttpRequest, device: Any) -> None:
 
 def _page(request: HttpRequest, **shown: Any) -> HttpResponse:
     return render(request, "registration/second_factor.html", shown)
-
-
-def _api(request: HttpRequest, status: HTTPStatus) -> HttpResponse | None:
-    if not request.path.startswith(("/api/", "/chat")):
-        return None
-    return refusal(status, status.name.lower(), status.description.lower() or status.phrase.lower(), request)

@@ -176,6 +176,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
 LOGIN_URL = "admin:login"
+CSRF_FAILURE_VIEW = "nextrade.error_pages.csrf_failure"
 LOGIN_REDIRECT_URL = "home"
 
 _rules = "django.contrib.auth.password_validation"

@@ -5,7 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from agents.api import Chat
 from compliance import desk_admin
-from nextrade import auth, oidc, pages
+from nextrade import auth, error_pages, oidc, pages
 from nextrade.desk import books, report, talk
 from nextrade.ops import dossier, verification, weekly
 from nextrade.ops.health import HealthJson, HealthPage, alive
@@ -24,10 +24,10 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 
-handler400 = pages.bad_request
-handler403 = pages.not_permitted
-handler404 = pages.not_found
-handler500 = pages.server_error
+handler400 = error_pages.bad_request
+handler403 = error_pages.not_permitted
+handler404 = error_pages.not_found
+handler500 = error_pages.server_error
 
 
 urlpatterns = [

@@ -1,0 +1,123 @@
+"""What is shown when a request goes wrong outside of the API's views: below the API's paths its error shape, else one
+page in one style, with the request's id to quote.
+
+The page is made without asking database, session or context processors for anything: any of them may be what is broken.
+"""
+
+import sys
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.cache import add_never_cache_headers
+
+from nextrade.api import STATUS_OF
+from nextrade.errors import NexTradeError
+from nextrade.middleware import refusal
+
+API = ("/api/", "/chat")
+BACK_S = 30
+AGAIN = "Nothing was changed. Go back, reload the page and try again."
+WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        400: ("We could not read that request", AGAIN),
+        403: (
+            "You may not do that",
+            "You are signed in without the right to this page, or not signed in at all. If you should have it, ask "
+            "whoever runs this NexTrade.",
+        ),
+        404: ("There is no such page", "The address may be mistyped, or what it led to is gone."),
+        409: ("That is not possible now", "What you saw has changed since. Reload the page and look again."),
+        429: ("That was too often", "Please wait a moment, then try again. Nothing was changed by the last try."),
+        500: (
+            "Something broke on our side",
+            "It is in the log under the id below. An order that was being decided on is either decided or untouched: "
+            "look at its page before you try again.",
+        ),
+        503: (
+            "NexTrade cannot answer just now",
+            "Something that it needs does not answer. Orders that were taken are kept, and nothing is sent twice. Try "
+            "again in half a minute.",
+        ),
+    }
+)
+
+
+def page(
+    request: HttpRequest, status: int, *, title: str = "", text: str = "", retry_after_s: float = 0
+) -> HttpResponse:
+    """An error as a page. title, text: instead of the status's own. retry_after_s: whole seconds are told."""
+    usual = WORDS.get(status, WORDS[500])
+    shown = {
+        "status": status,
+        "title": title or usual[0],
+        "text": text or usual[1],
+        "request_id": request.META.get("nextrade.request_id", ""),
+    }
+    response = HttpResponse(render_to_string("error.html", shown), status=status)
+    if retry_after_s:
+        response.headers["Retry-After"] = str(max(1, round(retry_after_s)))
+    add_never_cache_headers(response)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _api(request, HTTPStatus.BAD_REQUEST) or page(request, 400)
+
+
+def not_permitted(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _api(request, HTTPStatus.FORBIDDEN) or page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _api(request, HTTPStatus.NOT_FOUND) or page(request, 404)
+
+
+def server_error(request: HttpRequest, *_: Any) -> HttpResponse:
+    """A surprise; or a refusal that no page told, or a database that is away, each with its own status."""
+    match sys.exc_info()[1]:
+        case NexTradeError() as error:
+            status = next(number for family, number in STATUS_OF if isinstance(error, family))
+            known = HTTPStatus(status)
+            return _api(request, known) or page(
+                request, status, text=_sentence(error.message), retry_after_s=_wait(error)
+            )
+        case OperationalError() | InterfaceError():
+            away = HTTPStatus.SERVICE_UNAVAILABLE
+            return _api(request, away) or page(request, 503, retry_after_s=BACK_S)
+    return _api(request, HTTPStatus.INTERNAL_SERVER_ERROR) or page(request, 500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its token, or with one of an earlier session."""
+    title = "This page was open too long"
+    text = f"Its form belongs to an earlier session, or cookies are switched off. {AGAIN}"
+    return _api(request, HTTPStatus.FORBIDDEN) or page(request, 403, title=title, text=text)
+
+
+def locked_out(request: HttpRequest, *, left_s: float) -> HttpResponse:
+    """Too many wrong passwords for one name."""
+    minutes = max(1, round(left_s / 60))
+    text = (
+        f"There were too many wrong passwords for this name. It may try again in {minutes} minute{'s'[: minutes > 1]}; "
+        "sessions and tokens that exist go on. Whoever runs this NexTrade can unlock it sooner."
+    )
+    return page(request, 429, title="This name is locked for now", text=text, retry_after_s=left_s)
+
+
+def _wait(error: NexTradeError) -> float:
+    return float(getattr(error, "wait", 0) or 0)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _api(request: HttpRequest, status: HTTPStatus) -> HttpResponse | None:
+    if not request.path.startswith(API):
+        return None
+    return refusal(status, status.name.lower(), status.description.lower() or status.phrase.lower(), request)
