@@ -7,7 +7,7 @@ export PORT
 export NEXTRADE_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 export NEXTRADE_ALERTD_TARGET ?= http://127.0.0.1:$(PORT)
 
-.PHONY: install run history test verify lint types audit bench campaigns e2e lock clean
+.PHONY: install run history test verify lint types audit bench campaigns e2e screenshots lock clean
 
 install: .venv/installed $(DATA)/demo_secret_key
 
@@ -41,6 +41,9 @@ restricted: install
 
 e2e: install
 	NEXTRADE_BROWSER=required $(BIN)/pytest tests/journeys
+
+screenshots: install
+	NEXTRADE_BROWSER=required NEXTRADE_HISTORY_DAYS=90 NEXTRADE_IMAGES=docs/images $(BIN)/pytest tests/journeys/test_day.py -k "light and (ann or bob)"
 
 lint: install
 	$(BIN)/ruff format --check .

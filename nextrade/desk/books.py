@@ -23,6 +23,7 @@ from orders.payload import plain
 RANGES = (30, 90, 365)
 PAGE = 25
 KINDS = (("", "all"), ("open", "open"), ("filled", "filled"), ("ended", "ended without a fill"))
+WHEN = {"P": "proposal", "A": "approval", "X": "sending"}
 COLUMNS = ("executed_at", "exec_id", "order_id", "symbol", "side", "quantity", "price_usd", "commission_usd", "broker")
 
 
@@ -56,10 +57,13 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """One order with its checks, decisions, fills and moves."""
     rows = Order.objects.prefetch_related("approvals__checker", "executions")
     found = get_object_or_404(rows, pk=order_id, maker=trader(request))
-    history = [{**move, "who": username(move["actor"]), "what": _words(move)} for move in audit.history(found.pk)]
-    checks = [{**check, "words": str(check["code"]).replace("_", " ").capitalize()} for check in found.checks]
+    history = [
+        {**move, "who": username(move["actor"]), "what": _plain(move["action"])} for move in audit.history(found.pk)
+    ]
+    checks = [{**check, "words": _plain(check["code"]), "when": WHEN[check["phase"]]} for check in found.checks]
     fills = fills_shown(found.executions.all())
     context = {"card": shown.card(found), "order": found, "history": history, "checks": checks, "fills": fills}
+    context |= {"failed": [check for check in checks if not check["passed"]]}
     context |= {"filled": f"{plain(found.cum_qty)} of {plain(found.quantity)}", "page": "orders"}
     return render(request, "desk/order.html", context)
 
@@ -158,5 +162,6 @@ def _earned(account: Account) -> dict[str, str]:
     }
 
 
-def _words(move: dict[str, Any]) -> str:
-    return str(move["action"]).replace("_", " ").capitalize()
+def _plain(word: str) -> str:
+    """A code as words."""
+    return word.replace("_", " ").capitalize()

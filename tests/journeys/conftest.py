@@ -134,8 +134,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def launch(data: Path, **settings: str) -> Iterator[Product]:
-    """Start a product with some settings; end it by its own pids."""
+def launch(data: Path, *, history_days: int = 0, **settings: str) -> Iterator[Product]:
+    """Start a product with some settings, and some days of a past; end it by its own pids."""
     port = free_port()
     env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
     env |= {"NEXTRADE_DATA_DIR": str(data), "PORT": str(port), "NEXTRADE_RATE_LIMIT": "1000/min", **settings}
@@ -151,6 +151,8 @@ def launch(data: Path, **settings: str) -> Iterator[Product]:
     try:
         product.manage("migrate", "--verbosity", "0")
         product.manage("collectstatic", "--no-input", "--verbosity", "0")
+        if history_days:
+            product.manage("demo_history", "--days", str(history_days))
         product.people = {person["username"]: person for person in json.loads(product.manage("demo_cast", "--json"))}
         product.start("web")
         product.start("worker")

@@ -2,65 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.journeys import browsing
+from tests.journeys.browsing import Desk
 from tests.journeys.conftest import Product, launch
-
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@dataclass
-class Desk:
-    """A browser at the product, with all that its pages complained of and all that they asked other hosts for."""
-
-    product: Product
-    browser: Browser
-    complaints: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
-
-    def visitor(self) -> Page:
-        page = self.browser.new_context(viewport={"width": 1360, "height": 900}).new_page()
-        page.on(
-            "console", lambda said: self.complaints.append(said.text) if said.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self._note(request.url))
-        return page
-
-    def login(self, who: str) -> Page:
-        page = self.visitor()
-        page.goto(f"{self.product.url}/admin/")
-        page.get_by_label("Username").fill(who)
-        page.get_by_label("Password").fill(self.product.people[who]["password"])
-        page.get_by_role("button", name="Log in").click()
-        return page
-
-    def order(self, who: str, words: str) -> str:
-        """Say something that becomes one order; its id."""
-        said = self.product.say(who, words)
-        assert said["requires_approval"], said
-        return str(said["orders"][0]["order_id"])
-
-    def review(self, page: Page, order_id: str) -> None:
-        """From the sidebar to the queue to the order, by clicking."""
-        page.get_by_role("link", name="Orders", exact=False).first.click()
-        page.get_by_role("link", name=order_id[:8]).click()
-        expect(page).to_have_url(f"{self.product.url}/admin/orders/order/{order_id}/review/")
-
-    def _note(self, url: str) -> None:
-        if not url.startswith((self.product.url, "data:", "blob:")):
-            self.strangers.append(url)
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +19,8 @@ def product(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
 
 @pytest.fixture
 def desk(product: Product, chromium: str) -> Iterator[Desk]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
-        desk = Desk(product=product, browser=browser)
+    with browsing.at(product, chromium) as desk:
         yield desk
-        browser.close()
     assert desk.complaints == []
     assert desk.strangers == []
 
