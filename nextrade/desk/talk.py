@@ -29,6 +29,7 @@ from orders import services as order_services
 from orders.models import Order
 
 MOST_THREADS, MOST_MESSAGES = 30, 200
+LONG, LONG_LINES = 3_000, 40
 NOTHING_NEW = 204
 SUGGESTIONS = ("What do I hold?", "AAPL?", "Research Nvidia", "Buy 10 shares of Apple", "Compare Coca-Cola and Pepsi")
 QUICK = ("What do I hold?", "Show my open orders", "How is my portfolio doing?")
@@ -36,10 +37,12 @@ QUICK = ("What do I hold?", "Show my open orders", "How is my portfolio doing?")
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """One message with what it rests on and the orders that came of it."""
+    """One message with what it rests on and the orders that came of it. is_long: it is shown in a box that scrolls, so
+    that no text pushes what follows off the page."""
 
     role: str
     content: str
+    is_long: bool
     at: datetime
     model: str
     citations: Sequence[dict[str, Any]]
@@ -192,6 +195,7 @@ def _said(rows: Sequence[Message]) -> list[Said]:
         Said(
             role=row.role,
             content=row.content,
+            is_long=len(row.content) > LONG or row.content.count("\n") > LONG_LINES,
             at=row.created_at,
             model=row.model,
             citations=row.citations,

@@ -32,10 +32,10 @@ def product(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
 def desk(product: Product, chromium: str, request: pytest.FixtureRequest) -> Iterator[Desk]:
     with browsing.at(product, chromium, request.param) as desk:
         yield desk
-    desk.write_times()
+    desk.write_down()
     assert desk.complaints == []
     assert desk.strangers == []
-    assert desk.barriers == []
+    assert desk.own_barriers == []
 
 
 def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
