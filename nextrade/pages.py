@@ -20,7 +20,7 @@ from nextrade import second_factor as factor
 
 
 class SignIn(LoginView):
-    """By password, or at the firm's identity provider where there is one. A name that is locked is told for how long."""
+    """By password, or at the firm's identity provider where there is one. A locked name is told for how long."""
 
     redirect_authenticated_user = True
 
