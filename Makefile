@@ -69,6 +69,7 @@ campaigns: install
 	  $(BIN)/python -m tests.campaigns.race --database $$database; \
 	  $(BIN)/python -m tests.campaigns.faults --database $$database; \
 	  $(BIN)/python -m tests.campaigns.trail --database $$database; \
+	  $(BIN)/python -m tests.campaigns.backups --database $$database; \
 	  $(BIN)/python -m tests.campaigns.hostile --database $$database; \
 	  $(BIN)/python -m tests.campaigns.models --database $$database; \
 	  $(BIN)/python -m tests.campaigns.fuzz --database $$database; \

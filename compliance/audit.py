@@ -76,6 +76,7 @@ class Action(models.TextChoices):
     CONFLICT_CHANGED = "conflict_changed"
     DELEGATION_CHANGED = "delegation_changed"
     TRAIL_RESTORED = "trail_restored"
+    BACKUP_RESTORED = "backup_restored"
     TRAIL_EXPORTED = "trail_exported"
     TRAIL_PURGED = "trail_purged"
     KEY_ROTATED = "key_rotated"
@@ -167,6 +168,7 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.CONFLICT_CHANGED: EventType.SYSTEM,
         Action.DELEGATION_CHANGED: EventType.SYSTEM,
         Action.TRAIL_RESTORED: EventType.SYSTEM,
+        Action.BACKUP_RESTORED: EventType.SYSTEM,
         Action.TRAIL_EXPORTED: EventType.SYSTEM,
         Action.TRAIL_PURGED: EventType.SYSTEM,
         Action.KEY_ROTATED: EventType.SYSTEM,
@@ -212,6 +214,7 @@ WARNINGS = frozenset(
         Action.LOGIN_FAILED,
         Action.TRADING_HALTED,
         Action.TRAIL_RESTORED,
+        Action.BACKUP_RESTORED,
         Action.KEY_REVOKED,
         Action.BREAK_GLASS_TAKEN,
     }

@@ -381,6 +381,8 @@ BACKUP_KEYS_DIR = Path(env("NEXTRADE_BACKUP_KEYS_DIR", default=str(DATA_DIR / "b
 BACKUP_RECIPIENTS = env.list("NEXTRADE_BACKUP_RECIPIENTS", default=[])
 BACKUP_OFFSITE = env.list("BACKUP_OFFSITE", default=[])
 BACKUP_KEYS_OFFSITE = env.list("NEXTRADE_BACKUP_KEYS_OFFSITE", default=[])
+REPLICA_URL = env("NEXTRADE_REPLICA_URL", default="")
+
 # --- alerting: alertd and its channels
 PUBLIC_URL = env("NEXTRADE_PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}").rstrip("/")
 RUNBOOKS_URL = env("NEXTRADE_RUNBOOKS_URL", default="docs/runbooks").rstrip("/")

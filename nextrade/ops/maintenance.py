@@ -34,7 +34,8 @@ KEEP_FREQUENT = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a job returns that has more to say than a number. artefact: the file it made; sha256: that file's."""
+    """What a job returns that has more to say than a number. artefact: the file it made; sha256: that file's.
+    Figures that others read stand in the summary as `NAME=12.3s`."""
 
     summary: str
     artefact: str = ""

@@ -1,7 +1,8 @@
 """Which jobs are missed, late, failed or overrun. Read from rows by whoever asks, so that a worker that died at 02:59
 is found out by those that live: the watch, `/metrics`, a person."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -58,6 +59,12 @@ def last_success(job: str) -> MaintenanceRun | None:
     return MaintenanceRun.objects.filter(job=job, status=Status.SUCCEEDED).order_by("-started_at").first()
 
 
+def figure(row: MaintenanceRun, name: str) -> float | None:
+    """Seconds that a run's summary tells as `NAME=12.3s`; None where it tells none."""
+    found = re.search(rf"\b{name}=([0-9.]+)s\b", row.summary)
+    return float(found[1]) if found else None
+
+
 def _state(job: Job, since: datetime, last: MaintenanceRun | None, success: datetime | None, *, at: datetime) -> State:
     due_at = _edge(job.cron, at - GRACE, is_next=False)
     return State(
@@ -108,18 +115,36 @@ class Punctuality(Collector):
         problem = GaugeMetricFamily(
             "nextrade_job_problem", "whether a job is missed, failed, overrun or stale", labels=["job", "kind"]
         )
+        oldest = GaugeMetricFamily(
+            "nextrade_job_max_age_seconds", "how old a job's last success may be", labels=["job"]
+        )
         for state in found:
+            oldest.add_metric([state.job.name], state.job.max_age.total_seconds())
             if state.last_success_at:
                 success.add_metric([state.job.name], state.last_success_at.timestamp())
             for kind in PROBLEMS:
                 problem.add_metric([state.job.name, kind], float(kind in state.problems))
-        return [success, problem, _backup_age(found)]
+        return [success, problem, oldest, *_recovery({state.job.name: state for state in found})]
 
 
-def _backup_age(found: Iterable[State]) -> GaugeMetricFamily:
-    """Seconds since the newest backup that was verified; since the installation, where there is none."""
-    age = GaugeMetricFamily("nextrade_backup_age_seconds", "age of the newest verified backup, seconds")
-    for state in found:
-        if state.job.name == "database_backup":
-            age.add_metric([], (timezone.now() - (state.last_success_at or state.since)).total_seconds())
-    return age
+def _recovery(found: Mapping[str, State]) -> Iterator[GaugeMetricFamily]:
+    """What could be recovered, and how fast that was when it was last tried; each only where it is known."""
+    now = timezone.now()
+    ages = {}
+    if state := found.get("database_backup"):
+        ages["backup"] = (now - (state.last_success_at or state.since)).total_seconds()
+    if (row := last_success("replication")) and row.finished_at and (behind := figure(row, "behind")) is not None:
+        ages["replication"] = (now - row.finished_at).total_seconds() + behind
+        yield _gauge("nextrade_replication_age_seconds", "how far the copy elsewhere is behind", ages["replication"])
+    if ages:
+        told = "age of what could be recovered: the newest verified backup, or the replica; from the installation on"
+        yield _gauge("nextrade_backup_age_seconds", told, min(ages.values()))
+    if row := last_success("restore_drill"):
+        yield _gauge(
+            "nextrade_dr_last_rto_seconds", "how long the last drill took to a healthy copy", figure(row, "RTO")
+        )
+        yield _gauge("nextrade_dr_last_rpo_seconds", "what would have been lost at the last drill", figure(row, "RPO"))
+
+
+def _gauge(name: str, told: str, value: float | None) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, told, value=value)

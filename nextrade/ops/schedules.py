@@ -195,6 +195,21 @@ JOBS = (
         is_detached=True,
     ),
     Job(
+        name="keys_backup",
+        cron="37 * * * *",
+        function="nextrade.ops.backup.jobs.back_up_keys",
+        what="takes a backup of the keys, which new people's data cannot be read without",
+        max_age=HOURS,
+        owner="compliance",
+    ),
+    Job(
+        name="replication",
+        cron="* * * * *",
+        function="nextrade.ops.backup.replication.measure",
+        what="measures how far the copy elsewhere is behind, where there is one",
+        max_age=MINUTES,
+    ),
+    Job(
         name="backup_prune",
         cron="20 3 * * *",
         function="nextrade.ops.backup.jobs.prune_old",
@@ -209,6 +224,14 @@ JOBS = (
         what="looks at every backup, here and off-site",
         max_age=WEEK,
         may_take=timedelta(hours=4),
+        is_detached=True,
+    ),
+    Job(
+        name="restore_drill",
+        cron="30 4 * * *",
+        function="nextrade.ops.backup.drill.drill_latest",
+        what="restores the newest backup beside the real thing, verifies it and boots the product on it",
+        may_take=timedelta(hours=2),
         is_detached=True,
     ),
     Job(

@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,15 +19,32 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from moto import mock_aws
 
+from agents import memory
 from compliance import mac, subjects
 from compliance.models import ComplianceEvent, Leaf
 from compliance.sealer import Sealer
-from nextrade.ops.backup import envelope, manifest, offsite, postgres, prune, shelf, take, verify
+from nextrade.ops.backup import (
+    copy,
+    envelope,
+    manifest,
+    offsite,
+    place,
+    postgres,
+    prune,
+    replication,
+    restore,
+    shelf,
+    sqlite,
+    take,
+    verify,
+)
 from nextrade.ops.backup.shelf import BackupProblem, NoSuchBackup
-from nextrade.ops.models import MaintenanceRun
+from nextrade.ops.models import Heartbeat, MaintenanceRun
 from orders.models import Order
 from tests.conftest import NOON
 from tests.nextrade import test_gdpr
@@ -342,3 +360,110 @@ def test_the_list_tells_of_each(ann: User) -> None:
     (told,) = json.loads(run("list", "--json"))
     assert (told["name"], told["verified"], told["monthly"], told["has_keys"]) == (name, True, True, True)
     assert name in run("list")
+
+
+def test_nothing_is_put_back_while_something_lives(ann: User, settings: Any) -> None:
+    name = take.take()
+    Heartbeat.objects.create(name="scheduler", at=timezone.now())
+    with pytest.raises(CommandError, match="scheduler has beaten"):
+        run("restore", name)
+    Heartbeat.objects.all().delete()
+    if not settings.SQLITE:
+        return  # test_restore has it: here every session is this test's own
+    code = "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM auth_user'); "
+    code += "print(1, flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", code, str(connection.settings_dict["NAME"])]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout
+        holder.stdout.readline()
+        with pytest.raises(CommandError, match=f"pid {holder.pid}"):
+            run("restore", name)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_set_that_is_harmed_or_of_newer_code_is_not_put_back(ann: User) -> None:
+    folder = shelf.data().find(take.take())
+    told = manifest.read(folder)
+    told["migrations"]["orders"] = "9999_from_the_future"
+    (folder / "manifest.json").write_text(json.dumps(told))
+    with pytest.raises(BackupProblem, match=r"manifest.json is not what it was"):
+        restore.sound(folder)
+    manifest.write_sums(folder, sorted(file for file in folder.iterdir() if file.name not in manifest.APART))
+    with pytest.raises(BackupProblem, match=r"made by code that this is not \(orders 9999"):
+        restore.sound(folder)
+
+
+@pytest.mark.parametrize("evil", ["keys/../../out", "../out", "keys/deep/er", "other"])
+def test_keys_that_lead_out_are_refused(tmp_path: Path, evil: str) -> None:
+    folder = tmp_path / "20260101_000000"
+    folder.mkdir()
+    with tarfile.open(folder / "keys_20260101_000000.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo(evil))
+    manifest.write(folder, {"name": folder.name})
+    with pytest.raises(BackupProblem, match="which no set of ours does"):
+        place.put_keys(folder, keys=tmp_path / "in", data=tmp_path, subjects={"NAME": str(tmp_path / "s")})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_copy_knows_no_key_no_address_and_no_broker_of_the_real_one(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in (
+        "ALPACA_SECRET_KEY",
+        "PAGERDUTY_ROUTING_KEY",
+        "OPENAI_API_KEY",
+        "REDIS_URL",
+        "EMAIL_URL",
+        "BACKUP_OFFSITE",
+    ):
+        monkeypatch.setenv(name, "of the real one")
+    monkeypatch.setenv("NEXTRADE_BROKER", "alpaca")
+    given = copy.environment(tmp_path, connection.settings_dict, settings.SUBJECTS_DATABASE)
+    assert "of the real one" not in given.values()
+    assert "NEXTRADE_BROKER" not in given
+    assert given["NEXTRADE_ANCHORS"] == ""
+    assert given["SECRET_KEY"] != settings.SECRET_KEY
+
+
+def test_what_could_be_recovered_is_a_figure(ann: User) -> None:
+    at = timezone.now() - timedelta(hours=5)
+    rows = {"database_backup": "", "replication": "behind=4.0s", "restore_drill": "RTO=12.5s RPO=60.0s of x"}
+    for job, summary in rows.items():
+        when = timezone.now() if job == "replication" else at
+        more = {"started_at": when, "finished_at": when, "started_by": "system:test"}
+        MaintenanceRun.objects.create(job=job, status="succeeded", summary=summary, **more)
+    lines = Client().get("/metrics").content.decode().splitlines()
+    told = {
+        key: float(value) for key, _, value in (line.rpartition(" ") for line in lines if line.startswith("nextrade_"))
+    }
+    assert told["nextrade_dr_last_rto_seconds"] == 12.5
+    assert 4 <= told["nextrade_backup_age_seconds"] == told["nextrade_replication_age_seconds"] < 60
+    assert told['nextrade_job_max_age_seconds{job="database_backup"}'] == 26 * 3600
+    MaintenanceRun.objects.filter(job="replication").delete()
+    text = Client().get("/metrics").content.decode()
+    age = next(float(line.split()[1]) for line in text.splitlines() if line.startswith("nextrade_backup_age_seconds "))
+    assert 5 * 3600 <= age < 5 * 3600 + 60
+
+
+def test_replication_says_that_it_is_off_or_how_far_behind(settings: Any, tmp_path: Path) -> None:
+    assert replication.measure().summary.startswith("off: ")
+    if not settings.SQLITE:
+        assert any("archive_mode is off" in problem for problem in replication.wal_problems())
+        with pytest.raises(CommandError, match="archive_command is not set"):
+            run("wal")
+        return
+    memory.checkpointer()
+    settings.REPLICA_URL = f"file:{tmp_path / 'elsewhere'}"
+    with pytest.raises(BackupProblem):
+        replication.measure()
+    config = str(replication.write_config())
+    subprocess.run([replication.program(), "replicate", "-once", "-config", config], check=True, capture_output=True)
+    done = replication.measure()
+    assert done.summary.startswith("behind=")
+    replication.restore(Path(connection.settings_dict["NAME"]), tmp_path / "back.db")
+    assert sqlite.problems(tmp_path / "back.db") == []
+    with time_machine.travel(timezone.now() + timedelta(minutes=20)), pytest.raises(BackupProblem, match="minutes old"):
+        replication.measure()

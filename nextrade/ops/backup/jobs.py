@@ -16,6 +16,10 @@ def back_up() -> Done:
     return Done(summary=summary, artefact=str(folder), sha256=manifest.sha256(folder / manifest.MANIFEST))
 
 
+def back_up_keys() -> str:
+    return take.take_keys()
+
+
 def prune_old() -> str:
     done = prune.prune(at=timezone.now())
     return "; ".join(done) or "nothing is old enough"

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -133,10 +133,13 @@ def sink(name: str) -> Sink:
     return KINDS[kind](where)
 
 
-def send(name: str) -> None:
-    """Put a set of both shelves wherever the settings say, each file read back. Raises BackupProblem."""
+def send(name: str, *, what: Sequence[Shelf] = ()) -> None:
+    """Put a set of both shelves, or of those named, wherever the settings say, each file read back.
+
+    Raises BackupProblem."""
     for where, shelf_ in _places():
-        _send(shelf_.find(name), sink(where))
+        if not what or shelf_ in what:
+            _send(shelf_.find(name), sink(where))
 
 
 def verify(name: str) -> list[str]:

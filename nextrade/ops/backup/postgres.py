@@ -137,7 +137,7 @@ def _version(path: str) -> int:
 
 
 def _server_version(database: Mapping[str, Any]) -> str:
-    with connected(database) as connection:
+    with connected(database, "postgres") as connection:
         number = connection.info.server_version
     return f"{number // 10_000}.{number % 10_000}"
 

@@ -35,6 +35,18 @@ def take() -> str:
     return name
 
 
+def take_keys() -> str:
+    """A set of keys alone, between the backups. Raises BackupProblem."""
+    name = _free_name()
+    try:
+        with shelf.keys().begin(name) as keys:
+            copy_keys(keys, name)
+    except OSError as error:
+        raise BackupProblem(f"the keys were not copied: {error.strerror or type(error).__name__}") from error
+    offsite.send(name, what=(shelf.keys(),))
+    return name
+
+
 def copy_data(folder: Path, name: str) -> None:
     if settings.SQLITE:
         copy = folder / f"trading_orders_{name}.db"

@@ -1,14 +1,16 @@
+import dataclasses
 import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from nextrade.errors import NexTradeError
 from nextrade.ops import maintenance, schedules
-from nextrade.ops.backup import manifest, offsite, prune, shelf, verify
+from nextrade.ops.backup import copy, manifest, offsite, prune, replication, restore, settle, shelf, verify
 from nextrade.ops.models import MaintenanceRun
 
 
@@ -24,7 +26,17 @@ class Command(BaseCommand):
         listed = actions.add_parser("list", help="what there is")
         old = actions.add_parser("prune", help="compress what is over 30 days old, delete what is over 90")
         old.add_argument("--dry-run", action="store_true")
-        for one in (check, listed, old):
+        back = actions.add_parser("restore", help="put one back in place of what is there")
+        back.add_argument("name", help="YYYYMMDD_HHMMSS, latest, or replica: what litestream has elsewhere")
+        back.add_argument("--to", type=Path, help="a new data directory instead; nothing of the real one is touched")
+        back.add_argument("--force", action="store_true", help="although something still runs")
+        done = actions.add_parser("settle", help="what restore does once the database is in place; safe to repeat")
+        done.add_argument("name")
+        actions.add_parser("replicate", help="SQLite: become litestream, which copies every commit elsewhere")
+        actions.add_parser("wal", help="PostgreSQL: how it should archive its log, and whether it does")
+        for one in (back, done):
+            one.add_argument("--by", default="system:operator")
+        for one in (check, listed, old, back):
             one.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -72,6 +84,48 @@ class Command(BaseCommand):
             return
         for line in done:
             self.stdout.write(f"would have {line}" if options["dry_run"] else line)
+
+    def _restore(self, options: dict[str, Any]) -> None:
+        if options["to"] is not None:
+            settled = _restore_to(options["name"], options["to"], by=options["by"])
+            where = f"{options['to']} is a data directory: NEXTRADE_DATA_DIR={options['to']}"
+        else:
+            done = restore.restore(options["name"], by=options["by"], at=timezone.now(), force=options["force"])
+            settled, where = done.settled, f"{done.name} is in place; what was there is kept as {done.aside}"
+        self.stdout.write(json.dumps(settled) if options["json"] else where)
+        if settled["key_problem"]:
+            self.stderr.write(
+                f"the sealing key is not here ({settled['key_problem']}): run `audit restored` where it is"
+            )
+        if settled["is_halted"] and not options["json"]:
+            self.stdout.write("trading is halted: `books compare`, then `resume_trading`")
+        if settled["faults"]:
+            raise CommandError(f"{len(settled['faults'])} faults, the first: {settled['faults'][0]}", returncode=1)
+
+    def _replicate(self, options: dict[str, Any]) -> None:
+        replication.replicate()
+
+    def _wal(self, options: dict[str, Any]) -> None:
+        self.stdout.write(replication.wal_advice())
+        if settings.SQLITE:
+            return
+        if problems := replication.wal_problems():
+            raise CommandError("; ".join(problems), returncode=1)
+        self.stdout.write(f"last archived {replication.newest_of_archive()}")
+
+    def _settle(self, options: dict[str, Any]) -> None:
+        done = settle.settle(options["name"], by=options["by"], at=timezone.now())
+        self.stdout.write(json.dumps(dataclasses.asdict(done)))
+
+
+def _restore_to(name: str, folder: Path, *, by: str) -> dict[str, Any]:
+    if not settings.SQLITE:
+        raise CommandError("with PostgreSQL a restore goes into the database that DATABASE_URL names", returncode=2)
+    if folder.exists() and any(folder.iterdir()):
+        raise CommandError(f"{folder} is not empty", returncode=2)
+    data, keys = restore.sound(shelf.data().find(name)), shelf.keys().find(shelf.LATEST)
+    with copy.made(data, keys, folder.resolve(), is_kept=True) as made:
+        return copy.settle(made.environment, data.name, by=by)
 
 
 def _told(name: str) -> dict[str, Any]:
