@@ -293,10 +293,6 @@ LIVE_TRADING = env("NEXTRADE_LIVE_TRADING", default="no")
 APPROVAL_TTL_S = env.int("NEXTRADE_APPROVAL_TTL_S", default=1800)
 APPROVAL_MAIL = env.bool("NEXTRADE_APPROVAL_MAIL", default=False)
 
-# --- where people reach this installation, and who its mail is from
-PUBLIC_URL = env("NEXTRADE_PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', default=8000)}").rstrip("/")
-DEFAULT_FROM_EMAIL = env("ALERT_EMAIL_FROM", default="alerts@nextrade.com")
-
 # --- language models
 OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
 OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="https://api.openai.com/v1")
@@ -398,7 +394,7 @@ PAGERDUTY_URL = env("PAGERDUTY_URL", default="https://events.pagerduty.com/v2/en
 SLACK_WEBHOOK_URL = env("SLACK_WEBHOOK_URL", default="")
 SLACK_CHANNEL = env("SLACK_CHANNEL", default="#alerts")
 ALERT_EMAIL_TO = env.list("ALERT_EMAIL_TO", default=[])
-ALERT_EMAIL_FROM = env("ALERT_EMAIL_FROM", default="alerts@nextrade.com")
+ALERT_EMAIL_FROM = DEFAULT_FROM_EMAIL = env("ALERT_EMAIL_FROM", default="alerts@nextrade.com")
 TICKET_WEBHOOK_URL = env("TICKET_WEBHOOK_URL", default="")
 HEARTBEAT_URL = env("HEARTBEAT_URL", default="")
 HEARTBEAT_METHOD = env("HEARTBEAT_METHOD", default="GET")

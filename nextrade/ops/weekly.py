@@ -141,9 +141,7 @@ def _orders(week: Week) -> Section:
 
 
 def _decisions(week: Week) -> Section:
-    """The orders of an approval are at most an order's life older than it."""
-    since = week.start - timedelta(days=1)
-    given = Approval.objects.filter(order__created_at__gte=since, at__gte=week.start, at__lt=week.end)
+    given = Approval.objects.filter(at__gte=week.start, at__lt=week.end)
     rows = list(given.values_list("at", "order__created_at", "checker__username"))
     took = [at - made for at, made, _ in rows]
     told = (
