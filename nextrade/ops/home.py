@@ -23,7 +23,8 @@ from compliance.admin import legible
 from compliance.audit import Action
 from compliance.models import ComplianceEvent, EventType, Outcome
 from nextrade.ops import punctuality
-from nextrade.ops.models import Heartbeat
+from nextrade.ops.models import Alert, Heartbeat
+from orders.admin import live
 from orders.admin.queue import may_decide, may_see_orders
 from orders.models import Approval, Break, Execution, Limits, Order, Status, TradingState
 from orders.payload import plain
@@ -87,6 +88,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "waiting_count": sum(card.count for card in waits),
         "wrong_count": sum(card.count for card in wrong),
         "at": at,
+        "live": live.state() if may_see_orders(request) else None,
     }
 
 
@@ -173,6 +175,8 @@ def _wrong(request: HttpRequest, *, at: datetime) -> Iterator[Card]:
     if user.has_perm("compliance.view_complianceevent"):
         yield _trail(at=at)
         yield _violations(at=at)
+    if user.has_perm("ops.view_alert"):
+        yield _alerts(at=at)
     if user.has_perm("ops.view_maintenancerun"):
         yield _machine(at=at)
         yield _jobs(at=at)
@@ -240,6 +244,27 @@ def _violations(*, at: datetime) -> Card:
             for row in rows
         ],
         more=len(rows) if len(rows) < SHOWN else recent.count(),
+    )
+
+
+def _alerts(*, at: datetime) -> Card:
+    """What alertd has found and not seen end; gravest first."""
+    open_ones = Alert.objects.filter(state__in=(Alert.State.FIRING, Alert.State.STALE))
+    rows = list(open_ones.order_by("priority", "fired_at")[:SHOWN])
+    return Card(
+        title="Alerts",
+        empty="None is open.",
+        lines=[
+            Line(
+                text=row.rule,
+                note=f"{legible(row.text)[:120]}, since {span(at - row.fired_at)}"
+                + (f", acknowledged by {row.acknowledged_by}" if row.acknowledged_at else ""),
+                badge=row.priority,
+                colour="danger" if row.priority == "P1" else "warning",
+            )
+            for row in rows
+        ],
+        more=len(rows) if len(rows) < SHOWN else open_ones.count(),
     )
 
 

@@ -12,7 +12,7 @@ from django_q.models import Task
 
 from agents.models import Breaker
 from compliance import audit, verify
-from nextrade.ops.models import Heartbeat
+from nextrade.ops.models import Alert, Heartbeat
 from orders import safeguards, services
 from orders.models import Break, Order
 from tests.conftest import Propose, person
@@ -89,6 +89,9 @@ def test_operations_see_what_is_down_and_what_failed(client: Client, otto: User)
     now = timezone.now()
     Heartbeat.objects.update_or_create(name="scheduler", defaults={"at": now})
     Breaker.objects.create(name="openai/gpt", state=Breaker.State.OPEN, last_error=HOSTILE[:200])
+    Alert.objects.create(
+        uid="1", rule="BackupTooOld", priority="P2", text=HOSTILE, value=1, state="firing", fired_at=now, changed_at=now
+    )
     Break.objects.create(kind="position", subject="AAPL", ours="10", theirs="9", found_at=now)
     safeguards.halt(symbol="AAPL", reason="news pending", by="user:1", at=now)
     Task.objects.create(id="a" * 32, name="x", func="orders.tasks.execute", started=now, stopped=now, success=False)
@@ -99,6 +102,7 @@ def test_operations_see_what_is_down_and_what_failed(client: Client, otto: User)
         "The sealer has made no round in two minutes",
         "Circuit breaker of openai/gpt",
     ]
+    assert [(line.text, line.badge) for line in lines(shown, "Alerts")] == [("BackupTooOld", "P2")]
     assert lines(shown, "Our books and the broker’s")[0].note.startswith("ours 10, theirs 9")
     assert lines(shown, "Trading")[0].text == "AAPL: halted"
     assert lines(shown, "Background tasks")[0].text == "orders.tasks.execute"
