@@ -111,6 +111,8 @@ class World:
         else:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=30)
+        if name == "web":
+            _until(lambda: not _is_taken(self.product.port), "something still listens where the web process did")
 
     def back(self, name: str) -> None:
         self.alertd() if name == "alertd" else self.product.start(name)
@@ -193,6 +195,12 @@ def _tmpfs(path: Path) -> Iterator[Path]:
     finally:
         if done.returncode == 0:
             subprocess.run(["umount", "-l", str(path)], check=False)
+
+
+def _is_taken(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+        return True
+    return False
 
 
 def _until(what: Callable[[], Any], otherwise: str, seconds: float = 90) -> Any:
@@ -598,8 +606,8 @@ def campaign(faults: tuple[Callable[[World], bool], ...], speed: float) -> dict[
                 time.sleep(2)
                 desk.mark()
                 verdicts[fault.__name__] = "well" if fault(desk) else f"told wrongly: {desk.fresh()}"
-            except AssertionError as problem:
-                verdicts[fault.__name__] = str(problem)
+            except (AssertionError, OSError, subprocess.SubprocessError) as problem:
+                verdicts[fault.__name__] = f"{type(problem).__name__}: {problem}"
                 _heal(desk)
             print(f"{fault.__name__}: {verdicts[fault.__name__]} ({time.monotonic() - start:.0f} s)", flush=True)
     return verdicts

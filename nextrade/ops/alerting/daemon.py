@@ -28,7 +28,7 @@ from nextrade.ops.alerting.engine import Engine
 from nextrade.ops.alerting.outbox import Outbox
 from nextrade.ops.alerting.raised import Event
 from nextrade.ops.alerting.scrape import Reading, Scrape
-from nextrade.ops.alerting.store import KEEP_S, Store
+from nextrade.ops.alerting.store import KEEP_S, STORE, Store
 from nextrade.ops.alerting.workers import Answer, Worker, send
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Daemon:
 
     def __init__(self, folder: Path, *, mode: str, speed: float = 1) -> None:
         self._lock = _lock(folder)
-        self._store = Store(folder / "alertd.sqlite3")
+        self._store = Store(folder / STORE)
         saved = self._store.state()
         self._clock = Clock(floor_s=self._store.last_s(), speed=speed)
         self._mode = mode

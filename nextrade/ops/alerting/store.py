@@ -9,15 +9,17 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from nextrade.ops.alerting.outbox import Delivery, Status
 from nextrade.ops.alerting.samples import Memory
 from nextrade.ops.alerting.series import NAME, Labels
+from nextrade.ops.alerting.states import OPEN, Alert
 
 log = logging.getLogger(__name__)
+STORE = "alertd.sqlite3"
 KEEP_S = 26 * 3600.0
 """Raw samples: a day for who looks back by hand, and the longest window of a rule."""
 SCHEMA = """
@@ -33,6 +35,17 @@ CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, body TEXT NOT NULL)
 PUT_STATE = "INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
 PUT_DELIVERY = "INSERT INTO delivery VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"
 PUT_SAMPLE = "INSERT OR REPLACE INTO sample VALUES (?, ?, ?)"
+
+
+def glimpse(path: Path) -> list[Alert]:
+    """What is open by the store of an alertd that may be at work on it; nothing where there is no store."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
+            row = db.execute("SELECT body FROM state WHERE name = 'engine'").fetchone()
+    except sqlite3.Error:
+        return []
+    known = (Alert.from_json(facts) for facts in json.loads(row[0])["known"]) if row else ()
+    return [alert for alert in known if alert.state in OPEN]
 
 
 class Store:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from compliance.alerts import raise_alert
@@ -27,6 +27,7 @@ from nextrade.ops.alerting.outbox import Outbox
 from nextrade.ops.alerting.samples import Memory
 from nextrade.ops.alerting.scrape import Scrape, Target
 from nextrade.ops.alerting.store import Store
+from nextrade.ops.management.commands import alerts
 from nextrade.ops.models import Alert, Delivery, Heartbeat, Silence, Ticket, Watch
 from tests.nextrade.alerting.test_channels import notice
 from tests.nextrade.alerting.test_states import LATE, SLOW, Watched
@@ -193,6 +194,24 @@ def test_a_full_disk_does_not_stop_the_watch_and_is_made_up_for(tmp_path: Path) 
     store._db.execute("PRAGMA max_page_count = 2000")
     assert store.save({"engine": {"x": 2}})
     assert store.state() == {"engine": {"x": 2}}
+
+
+def test_what_is_open_can_be_listed_without_the_database(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    store = Store(tmp_path / "alertd.sqlite3")
+    store.save({"engine": slow().engine.to_json()})
+
+    def lost() -> None:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(alerts, "_open", lost)
+    out, err = StringIO(), StringIO()
+    with pytest.raises(SystemExit):
+        call_command("alerts", "list", stdout=out, stderr=err)
+    assert "Slow 9" in out.getvalue()
+    assert "does not answer" in err.getvalue()
 
 
 def test_a_damaged_store_is_put_aside(tmp_path: Path) -> None:

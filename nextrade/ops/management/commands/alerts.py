@@ -3,23 +3,27 @@ import json
 import re
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from compliance import audit
 from compliance.audit import Action
 from compliance.models import Outcome
 from nextrade.errors import NexTradeError
-from nextrade.ops.alerting import channels, services
+from nextrade.ops.alerting import channels, services, states
 from nextrade.ops.alerting.channels import Undelivered
 from nextrade.ops.alerting.notices import Kind, Notice
 from nextrade.ops.alerting.rule import PRIORITIES
+from nextrade.ops.alerting.store import STORE, glimpse
 from nextrade.ops.models import Alert
+from nextrade.ops.rules import RULES
 
 LASTS = re.compile(r"(\d{1,5})(m|h|d)")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -59,13 +63,17 @@ class Command(BaseCommand):
             raise CommandError(f"{error.reason}: {error.message}", returncode=1) from error
 
     def _list(self, *, as_json: bool, **_: Any) -> None:
-        found = list(Alert.objects.exclude(state=Alert.State.RESOLVED).order_by("priority", "fired_at"))
+        try:
+            found = [_row(alert) for alert in _open()]
+        except DatabaseError as error:
+            self.stderr.write(f"The database does not answer ({type(error).__name__}); this is what alertd remembers.")
+            found = [_remembered(alert) for alert in glimpse(settings.DATA_DIR / STORE)]
         if as_json:
-            self.stdout.write(json.dumps([_row(alert) for alert in found]))
-        for alert in () if as_json else found:
-            taken = f" (taken up by {alert.acknowledged_by})" if alert.acknowledged_at else ""
+            self.stdout.write(json.dumps(found))
+        for row in () if as_json else found:
+            taken = f" (taken up by {row['acknowledged_by']})" if row["acknowledged_by"] else ""
             self.stdout.write(
-                f"{alert.pk:>6} {alert.priority} {alert.state:8} {alert.fired_at:%Y-%m-%d %H:%M} {alert.text}{taken}"
+                f"{row['id']:>6} {row['priority']} {row['state']:8} {row['fired_at'][:16]} {row['text']}{taken}"
             )
         if not found and not as_json:
             self.stdout.write("Nothing is open.")
@@ -124,6 +132,26 @@ def _user(name: str) -> User:
     if user is None:
         raise CommandError(f"there is no user {name}", returncode=2)
     return user
+
+
+def _open() -> QuerySet[Alert]:
+    return Alert.objects.exclude(state=Alert.State.RESOLVED).order_by("priority", "fired_at")
+
+
+def _remembered(alert: states.Alert) -> dict[str, Any]:
+    """As `_row`, without an id to acknowledge it by. fired_at is by alertd's clock."""
+    priority = next((rule.priority.name for rule in RULES if rule.name == alert.rule), "-")
+    return {
+        "id": "-",
+        "rule": alert.rule,
+        "priority": priority,
+        "state": alert.state.value,
+        "labels": dict(alert.labels),
+        "text": alert.text,
+        "value": alert.value,
+        "fired_at": datetime.fromtimestamp(alert.fired_s, UTC).isoformat(),
+        "acknowledged_by": alert.acknowledged_by,
+    }
 
 
 def _row(alert: Alert) -> dict[str, Any]:
