@@ -73,6 +73,7 @@ campaigns: install
 	  $(BIN)/python -m tests.campaigns.hostile --database $$database; \
 	  $(BIN)/python -m tests.campaigns.models --database $$database; \
 	  $(BIN)/python -m tests.campaigns.fuzz --database $$database; \
+	  $(BIN)/python -m tests.campaigns.guesses --database $$database; \
 	  $(BIN)/python -m tests.campaigns.outage --database $$database; \
 	  $(BIN)/python -m tests.performance.approvals --database $$database; \
 	done

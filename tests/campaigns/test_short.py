@@ -26,6 +26,7 @@ DATABASE = os.environ.get("TEST_DATABASE_URL", "sqlite")
         ("fuzz", "--cases", "230"),
         ("faults_watch", "--short"),
         ("backups", "--backups", "3", "--writers", "2", "--kills", "1", "--size", "-1"),
+        ("guesses", "--tries", "80"),
         ("trail", "--events", "400", "--writers", "4", "--changed", "40", "--size", "2000"),
     ],
     ids=lambda campaign: " ".join(campaign),
