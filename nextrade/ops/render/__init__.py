@@ -10,7 +10,7 @@ committed files to the rendering of `Site()`.
 from collections.abc import Callable
 from pathlib import Path
 
-from nextrade.ops.render import alertmanager, grafana, prometheus, rule_tests
+from nextrade.ops.render import alertmanager, compose, grafana, kubernetes, nginx, prometheus, rule_tests, systemd
 from nextrade.ops.render.site import Files, Site
 
 __all__ = ("RENDERERS", "Files", "Site", "differing", "render", "write")
@@ -20,6 +20,10 @@ RENDERERS: tuple[Callable[[Site], Files], ...] = (
     rule_tests.files,
     alertmanager.files,
     grafana.files,
+    systemd.files,
+    kubernetes.files,
+    compose.files,
+    nginx.files,
 )
 
 

@@ -23,7 +23,8 @@ class Site:
     runbooks: what the path of a runbook is put after, to make a link. home: where the product lies. secrets: where its
     secrets lie, one a file. alertmanager, blackbox, smtp: hosts and ports of
     Alertmanager, the blackbox exporter, the mail server. ticket_url, heartbeat_url: where Alertmanager posts
-    tickets and the sign of life.
+    tickets and the sign of life. user: whom the processes run as. data, backups, logs, tls: folders. host: the name
+    that people use. image: of the containers. http_port, https_port: where nginx listens.
     """
 
     rules: tuple[Rule, ...] = catalogue()
@@ -39,6 +40,15 @@ class Site:
     pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
     ticket_url: str = "http://tickets.nextrade.example/alerts"
     heartbeat_url: str = "http://heartbeat.nextrade.example/nextrade"
+    user: str = "nextrade"
+    data: str = "/var/lib/nextrade"
+    backups: str = "/var/backups/nextrade"
+    logs: str = "/var/log/nextrade"
+    tls: str = "/etc/nextrade/tls"
+    host: str = "nextrade.example"
+    image: str = "nextrade:0.1.0"
+    http_port: int = 80
+    https_port: int = 443
 
 
 class _Plain(yaml.SafeDumper):
