@@ -17,6 +17,7 @@ http {
     client_header_timeout 10s;
     client_body_timeout 10s;
     keepalive_timeout 30s;
+    proxy_read_timeout 60s;
     log_format nextrade '$remote_addr - [$time_iso8601] "$request_method $uri" $status $body_bytes_sent '
                         '$request_time $upstream_response_time $sent_http_x_request_id';
     access_log @LOGS@/nginx.log nextrade;
@@ -80,20 +81,20 @@ proxy_set_header X-Forwarded-Proto $scheme;
 proxy_set_header X-Forwarded-Host "";
 proxy_set_header Forwarded "";
 proxy_connect_timeout 5s;
-proxy_read_timeout 60s;
 # a request that changes something is not sent twice
 proxy_next_upstream error timeout;
 """
 LOGROTATE = """\
+# For LOG_ROTATION=none: the processes open the file anew by themselves, so nothing is signalled and nothing is copied.
 @LOGS@/nextrade.log {
     daily
     rotate 90
     dateext
-    compress
-    delaycompress
+    dateformat .%Y-%m-%d
+    dateyesterday
     missingok
     notifempty
-    create 0640 @USER@ @USER@
+    nocreate
     su @USER@ @USER@
 }
 @LOGS@/nginx.log @LOGS@/nginx-error.log {
