@@ -1,9 +1,11 @@
 """What `ops render` writes for systemd, Kubernetes, compose, nginx and logrotate: taken by the programs it is for."""
 
 import getpass
+import http.client
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -222,12 +223,12 @@ def nginx(tmp_path: Path) -> Iterator[Site]:
     upstream.server_close()
 
 
-def ask(url: str, **headers: str) -> Any:
-    import ssl
+TRUSTING = ssl.create_default_context()
+TRUSTING.check_hostname, TRUSTING.verify_mode = False, ssl.CERT_NONE
 
-    trusting = ssl.create_default_context()
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), context=trusting, timeout=10)
+
+def ask(url: str, **headers: str) -> Any:
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), context=TRUSTING, timeout=10)
 
 
 def test_nginx_passes_on_what_it_saw_and_not_what_it_was_told(nginx: Site) -> None:
@@ -241,17 +242,17 @@ def test_nginx_passes_on_what_it_saw_and_not_what_it_was_told(nginx: Site) -> No
 
 
 def test_nginx_limits_people_and_not_probes(nginx: Site) -> None:
-    base = f"https://localhost:{nginx.https_port}"
-
-    def status(path: str) -> int:
-        try:
-            return int(ask(f"{base}{path}").status)
-        except urllib.error.HTTPError as refused:
-            return refused.code
-
     def statuses(path: str) -> set[int]:
-        with ThreadPoolExecutor(32) as people:
-            return set(people.map(status, [path] * 200))
+        """Of many requests over one connection, since a handshake each would be slow enough by itself."""
+        line = http.client.HTTPSConnection("localhost", nginx.https_port, context=TRUSTING, timeout=20)
+        found = set()
+        for _ in range(400):
+            line.request("GET", path)
+            answer = line.getresponse()
+            answer.read()
+            found.add(answer.status)
+        line.close()
+        return found
 
     assert statuses("/health") == {200}
     assert statuses("/api/v1/orders/") == {200, 429}
@@ -261,8 +262,9 @@ def test_nginx_passes_a_stream_on_as_it_comes(nginx: Site) -> None:
     start = time.monotonic()
     answer = ask(f"https://localhost:{nginx.https_port}/api/v1/chat/stream/")
     assert answer.readline() == b"first\n"
-    assert time.monotonic() - start < 0.9
+    first_s = time.monotonic() - start
     assert answer.readline() == b"second\n"
+    assert time.monotonic() - start - first_s > 0.5
 
 
 def test_logrotate_takes_its_file(tmp_path: Path) -> None:
