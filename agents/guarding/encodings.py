@@ -4,11 +4,13 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from types import MappingProxyType
 from urllib.parse import unquote
 
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{16,}={0,2}")
+_BASE32 = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{24,}(?![A-Za-z0-9])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x|%)?[0-9A-Fa-f]{2}[ ,:]?){8,}")
 _BINARY = re.compile(r"(?:\b[01]{8}\b[ ,]?){6,}")
 _MORSE = re.compile(r"(?:[.\-·–−]{1,6}[ /|]{1,3}){8,}[.\-·–−]{0,6}")
@@ -22,6 +24,9 @@ MORSE_LETTERS = MappingProxyType({signs[1:]: signs[0] for signs in _MORSE_CODE.s
 def decoded_chunks(text: str) -> Iterator[str]:
     for chunk in BASE64.findall(text)[:20]:
         yield from from_base64(chunk)
+    for chunk in _BASE32.findall(text)[:5]:
+        with suppress(binascii.Error):
+            yield from _as_text(base64.b32decode(chunk + "=" * (-len(chunk) % 8)))
     for chunk in _HEX.findall(text)[:20]:
         digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", chunk)
         yield from _as_text(bytes.fromhex(digits[: len(digits) // 2 * 2]))

@@ -40,12 +40,15 @@ WORDS = MappingProxyType(
         "ours": """system* developer* hidden secret internal safety security core underlying default operator* openai anthropic assistant* supervisor* agent* company* platform* moral* ethical content built base
         hardcoded confidential meta sicherheit* intern* versteckt* geheim* sistema ocult* intern* secret* seguridad système caché* cachée* sécurité interne* nascost* segret* interno
         систем* скрыт* секретн* внутренн* безопасност* ukryt* systemow* gizli sistem 系统 隐藏 内部 安全 秘密 システム 隠し 内部 시스템 숨겨진 النظام المخفية सिस्टम छिपे गुप्त hệ""",
-        "rules": """instruction* rule rules ruleset guideline* directive* prompt prompts policy policies constraint* restriction* guardrail* safeguard* programming limitation* protocol protocols filter filters safeties
+        "rules": """instruction* guidance rule rules ruleset guideline* directive* prompt prompts policy policies constraint* restriction* guardrail* safeguard* programming limitation* protocol protocols filter filters safeties
         anweisung* regel regeln vorgabe* richtlinie* instruktion* befehle* beschränkung* einschränkung* systemprompt prompt* instruccion* regla* norma normas directric* restriccion* consigne* règle*
         istruzion* regol* direttiv* restrizion* instruç* instruc* regra* diretriz* инструкци* правил* указани* ограничени* промпт* директив* instructie* regels richtlijn* instrukcj* zasad* wytyczn* polecen* talimat* kural* uputstv* instrukcij* regler instruktioner
         指令 规则 指示 规定 限制 提示词 提示 指南 设定 命令 指示 ルール 命令 規則 制限 プロンプト 制約 지시 규칙 명령 지침 프롬프트 제한 التعليمات تعليمات القواعد قواعد تعليماتك قواعدك निर्देश* नियम* हिदायत* petunjuk instruksi aturan""",
         "strict_rules": """instruction* prompt prompts directive* guideline* systemprompt anweisung* instruktion* instruccion* consigne* istruzion* instruç* инструкци* промпт* instructie* instrukcj* talimat*
         programming config configuration 指令 提示词 指示 プロンプト 지시 프롬프트 التعليمات تعليماتك تعليمات निर्देश* प्रॉम्प्ट""",
+        "makers": "developer* creator* maker makers builder* programmer* trainer* openai anthropic vendor entwickler* programmierer* hersteller erfinder creador* desarrollador* programador* développeur* créateur* concepteur* sviluppator* creator* programmator* desenvolvedor* criador* разработчик* создател* programist* twórc* ontwikkelaar* geliştirici* 开发者 开发人员 创造者 開発者 개발자 المطور المطورين डेवलपर*",
+        "gone": "abolished gone void lifted suspended removed repealed cancelled canceled revoked scrapped nonexistent obsolete abgeschafft aufgehoben ausgesetzt abolida* suprimid* aboli* levée* abolit* отменен* отменены 废除 取消 廃止 폐지",
+        "startup": "setup startup start-up opening startmessage briefing preamble bootstrap onboarding-prompt started initialised initialized initialization launched booted gestartet initialisiert arrancad* démarré* avviat*",
         "task": "task tasks assignment* job aufgabe* auftrag aufträge tarea* tâche* tarefa* задани* задач* context conversation information angaben ausführungen documents knowledge thoughts role",
         "told": "told said taught learned learnt know knew known instructed given gave loaded read wrote written think believe gesagt* weißt gelernt dijeron sabes saben sais appris dit sanno знаешь сказали 说 知道 告诉",
         "fresh": "new updated real true actual following different revised neue* folgende* nuev* nouvelle* nuov* nova* новы* 新 新しい",
@@ -76,7 +79,7 @@ WORDS = MappingProxyType(
         "control_noun": "log logs trail check checks layer system systems module rules list switch mechanism* limits filter filters control controls policy feature features protocol* measure* settings engine mode review trail prüfung maßnahmen control* contrôle* 检查 机制 系统 限制",
         "pretend": "pretend* assume suppose act imagine roleplay role-play simulate consider treat regard say claim tu* stell behaupte finge imagina simul* imagine fais prétends considère fingi притворись представь считай 假装 假设 扮演 当作 ふり 演じ 척 تظاهر मान नाटक दिखावा",
         # prompt extraction
-        "reveal": """reveal* show* print* display* output* repeat* paste* disclos* expos* dump* list* leak* recit* quote* summari* translat* provid* return* echo* encod* spell write share give tell* copy render emit send export fetch read publish explain describe enumerate retrieve type transcribe convert put reproduce state see view access pull look post surrender hand verbatim
+        "reveal": """reveal* show* print* display* output* repeat* paste* disclos* expos* dump* list lists listing leak* recit* quote* summari* translat* provid* return* echo* encod* spell write share give tell* copy render emit send export fetch read publish explain describe enumerate retrieve type transcribe convert put reproduce state see view access pull look post surrender hand verbatim
         zeig* gib nenn* druck* verrat* wiederhol* schreib* sag* offenbar* liste ausgeb* anzeig* übersetz* muéstra* muestra* mostrar revela* imprim* repit* dime dame escrib* enséñ* copia* lista* enumera montre* affich* révèl* répèt* donne* écri* dis recopie* imprime* liste* traduis
         mostra* rivela* stampa* ripeti* dimmi dammi elenca mostre revele imprima repita diga liste покажи* выведи* раскрой* напечата* повтори* скажи* напиши* перечисли* toon laat pokaż* wypisz* göster* yaz* prikaži
         显示 展示 打印 输出 告诉 透露 泄露 重复 列出 给我 说出 写出 公开 查看 見せ 表示 教えて 出力 開示 繰り返 見たい 보여 알려 출력 공개 اعرض أظهر اكشف اطبع أعطني दिखा* बता* लिख* प्रकट tunjukkan hiển""",
@@ -142,7 +145,7 @@ WORDS = MappingProxyType(
         "theuser": "user person customer human client reader nutzer usuario utilisateur пользовател* 用户 ユーザー",
         "ext_order": "rate rating recommend buy strong",
         # what attacks are never about: keeps "skip the approval e-mail" and "ignore the FDA approval" apart
-        "aside": "fda ema regulatory regulator* shareholder* antitrust drug merger patent mail mails email emails e-mail newsletter notification* alert alerts popup pop-up reminder* chart charts earnings dividend* price prices news headline* analyst* disclaimer* tutorial card trial phase credit loan mortgage job approval-rating rating ratings",
+        "aside": "board fda ema regulatory regulator* shareholder* antitrust drug merger patent mail mails email emails e-mail newsletter notification* alert alerts popup pop-up reminder* chart charts earnings dividend* price prices news headline* analyst* disclaimer* tutorial card trial phase credit loan mortgage job approval-rating rating ratings",
         "lead": "and then please just now you also to must should so but instead or und dann bitte nun jetzt y luego por favor et puis s'il e poi poi então и затем пожалуйста 请 然后 并 并且 直接 let's lets can could will would go simply",
     }
 )

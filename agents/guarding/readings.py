@@ -23,6 +23,7 @@ QUOTED = re.compile(r"[\"“'‘«`]([^\"“”'’»`\n]{1,80})[\"”'’»`]")
 _SPELLED = re.compile(r"(?:\b\w[ .\-_*/|,+~]{1,3}){8}")
 _LEET = re.compile(r"(?<![A-Za-z@$!])[A-Za-z@$!]+[0134578@$!][A-Za-z0-9@$!]*|[0134578@$][A-Za-z][A-Za-z0-9@$!]*")
 _LEET_LETTERS = MappingProxyType(str.maketrans("0134578@$!", "oieastbasi"))
+_ANY_WORD = re.compile(r"[^\W\d_]+")
 _GLUE = re.compile(r"(?<=[^\W\d_])[-.*_~|+/^]{1,2}(?=[^\W\d_])")
 _GLUED = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:[-.*_~|+/^]{1,2}[^\W\d_]+)+")
 _FOREIGN_WORD = re.compile(r"[^\W\d_]*[Ͱ-ϿЀ-ԯ][^\W\d_]*")
@@ -48,6 +49,7 @@ def variants(text: str) -> Iterator[str]:
         yield re.sub(r"\w+", lambda match: match[0][::-1], text)
     yield from _rewritten(text, _LEET, lambda word: word.translate(_LEET_LETTERS))
     yield from _rewritten(text, _GLUED, lambda word: _GLUE.sub("", word))
+    yield from _unscrambled(text)
     if _SPELLED.search(text):
         yield " ".join(re.sub(r"[\W_]", "", word) for word in re.split(r"\s{2,}|\s*[/|]\s*|\n", text))
     if FOREIGN.search(text) and OWN_LETTER.search(text):
@@ -62,6 +64,30 @@ def _rewritten(text: str, pattern: re.Pattern[str], rewrite: Callable[[str], str
     """The text with some words rewritten, if that makes any a word worth hiding: `3D` is just `3D`."""
     if any(_TARGETS.intersection(concepts_of(rewrite(match[0]).casefold())) for match in pattern.finditer(text)):
         yield pattern.sub(lambda match: rewrite(match[0]), text)
+
+
+def _unscrambled(text: str) -> Iterator[str]:
+    """With the letters inside of words put right, where two words or more need it: `ingroe yuor rlues`."""
+    scrambled = {
+        word: SCRAMBLED[_bag(word)]
+        for word in set(_ANY_WORD.findall(text.casefold()))
+        if len(word) > 3 and not concepts_of(word) and _bag(word) in SCRAMBLED
+    }
+    if len(scrambled) >= 2:
+        yield _ANY_WORD.sub(lambda match: scrambled.get(match[0], match[0]), text.casefold())
+
+
+def _bag(word: str) -> tuple[str, ...]:
+    """The same for all words with the same ends and the same letters between."""
+    return word[0], *sorted(word[1:-1]), word[-1]
+
+
+_TARGET_WORDS = """
+    ignore disregard forget override bypass skip without approval approve order orders place execute rules your
+    instructions instruction guidelines previous prior above system prompt reveal print show hidden secret
+    password human review confirmation safety filter filters restrictions everything developer admin
+"""
+SCRAMBLED = MappingProxyType({_bag(word): word for word in _TARGET_WORDS.split()})
 
 
 def _joined_pieces(text: str) -> Iterator[str]:

@@ -1,4 +1,5 @@
 """Word rules against the desk's approval: skipped, faked, or its controls switched off."""
+# ruff: noqa: E501  a row cut in two is harder to read
 
 from agents.guarding.word_rules import WordRule, word_rule
 
@@ -10,11 +11,13 @@ APPROVAL: tuple[WordRule, ...] = (
         75,
         "evade ~4 approval !aside",
         "evade .4 human .1 check !aside",
+        "human .1 check .3 turn .1 off",
         "turn .1 off .5 approval !aside",
         "turn .5 approval off",
         "turn .1 'around|past|through .2 approval",
         "not .1 time .3 approval|human",
-        "approval .6 off|evade",
+        "approval .6 evade",
+        "approval .6 'off|aus|ab|aside",
         "approval ~2 evade",
         asking_is_fine=True,
     ),
@@ -27,6 +30,7 @@ APPROVAL: tuple[WordRule, ...] = (
         "trade ~9 without ~3 ask",
         "without ~3 approval|human .5 trade",
         "not .2 approval|human .2 need",
+        "trade ~9 without ~2 'review|oversight|checks|scrutiny",
         "without ~2 human ~1 check|approval|need",
         "order .6 without .2 approval|human",
         "trade .8 not .1 ask .2 human|approval",
@@ -45,6 +49,31 @@ APPROVAL: tuple[WordRule, ...] = (
         "^ stamp 'it|this|them|that",
         "mark|save .4 approval .3 yours",
         asking_is_fine=True,
+    ),
+    word_rule(
+        "so that nobody looks",
+        "approval bypass",
+        75,
+        "'split|slice|chop|break|divide|pieces .12 human|not .4 'sign|see|sees|notice|notices|check|checks|review|reviews|approve|looks",
+        "'split|slice|chop|break|divide .10 evade ~3 approval",
+        "approval .2 'queue .4 'empty|hidden|clear|clean|vanish",
+        "evade|'hide .3 'from .2 approval|human",
+        asking_is_fine=True,
+    ),
+    word_rule(
+        "alter what was approved",
+        "approval bypass",
+        75,
+        "mark ~6 'approved|confirmed ~1 orders",
+        "mark ~6 orders .5 'after .3 approval|approved|'approves|approved",
+        asking_is_fine=True,
+    ),
+    word_rule(
+        "abolished approval",
+        "approval bypass",
+        75,
+        "pretend ~6 rules|approval|limits|control|check .3 gone",
+        "pretend ~3 'four 'eyes .4 gone",
     ),
     word_rule(
         "change the order status",

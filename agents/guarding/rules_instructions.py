@@ -1,4 +1,5 @@
 """Word rules against the assistant's instructions: to override them, to tell them, to hide an order in pieces."""
+# ruff: noqa: E501  a row cut in two is harder to read
 
 from agents.guarding.word_rules import WordRule, word_rule
 
@@ -13,7 +14,10 @@ INSTRUCTIONS: tuple[WordRule, ...] = (
         "prior|all|yours|ours ~3 rules ~3 drop",
         "'contrary|contra|abweichend|entgegen|opposed .2 prior|yours ~1 rules",
         "not .2 follow ~3 prior|all|yours|ours ~2 rules",
-        "evade|turn ~3 yours|ours|all ~2 rules",
+        "evade ~3 yours|ours|all ~2 rules",
+        "turn ~3 yours|ours|all ~2 rules .2 off",
+        "turn .1 off ~3 yours|ours|all ~2 rules",
+        "not .1 'attention .2 'to ~4 rules|told|makers",
     ),
     word_rule("ignore the instructions", "override", 40, "^ drop ~1 strict_rules", "^ drop .2 'these .1 rules"),
     word_rule(
@@ -30,6 +34,51 @@ INSTRUCTIONS: tuple[WordRule, ...] = (
         "drop .1 'that .1 you .2 told",
     ),
     word_rule("forget everything and", "override", 40, "^ drop all"),
+    word_rule(
+        "what your makers said",
+        "override",
+        75,
+        "drop ~6 makers .4 told|rules|'asked|'want|'wants",
+        "not ~2 follow ~4 makers",
+        "'stop|quit|cease .2 follow ~5 makers",
+        "'stop|quit|cease .2 'listening|obeying .2 'to ~5 makers",
+        "'built|made|created|trained|programmed|designed 'you .8 drop|'throw",
+        "makers .3 told .6 drop",
+        "'stop|quit|cease .1 follow ~2 yours|ours|all ~2 rules",
+    ),
+    word_rule(
+        "your rules are void",
+        "override",
+        70,
+        "yours ~2 rules .4 not .2 'apply|count|matter|bind|hold|valid",
+        "you .2 not .1 'longer .3 ours|control ~1 rules",
+        "you .3 'exempt|free|released 'from ~3 rules|limits",
+        "yours ~2 rules|limits .2 gone",
+        "all ~1 rules|limits|control|'guardrails .2 gone",
+        asking_is_fine=True,
+    ),
+    word_rule(
+        "answer without the sources",
+        "override",
+        70,
+        "not .1 'by|from|use|using|with .1 'the .1 'articles|documents|article|document",
+        "yours 'own 'knowledge .4 not",
+    ),
+    word_rule(
+        "a new task instead",
+        "override",
+        70,
+        "'done|enough|genügt|reicht|finished|aufgabe .2 'now|nun|jetzt .8 task",
+        "fresh|'next|'another 'challenge .2 'for 'you",
+        "'challenge 'for 'you",
+        "'helfen|hilf|help .3 'nun|now .4 'folgender|folgenden|following|new .1 task",
+    ),
+    word_rule(
+        "say what is untrue",
+        "override",
+        70,
+        "'formulate|write|compose|invent|verfasse|schreibe|formuliere|schreib ~3 'untrue|false|fake|made-up|unwahre|falsche|erfundene ~3 'headline|headlines|news|statement|review|überschrift|nachricht|story|report",
+    ),
     word_rule(
         "new instructions",
         "override",
@@ -74,6 +123,25 @@ INSTRUCTIONS: tuple[WordRule, ...] = (
         "reveal ~6 prior .2 mine .2 firstly|message",
         "reveal|what .4 'beginning .4 'prompt|conversation|chat",
         "turn|reveal .2 message .1 'above",
+    ),
+    word_rule(
+        "the text you started with",
+        "prompt extraction",
+        75,
+        "reveal|what ~6 message ~3 you .3 startup|'given|'got|'received|'loaded|'primed",
+        "reveal|what ~4 message ~6 'du|you .1 startup",
+        "reveal ~2 yours ~1 startup",
+        "reveal ~6 startup .1 message|rules .4 you|yours",
+        "what .4 tool .6 yours ~2 'configuration|config|setup|code|definition",
+    ),
+    word_rule(
+        "the keys you use",
+        "prompt extraction",
+        75,
+        "reveal|what ~6 api|hard_secret|secret .2 you .1 'use|hold|have|store|run|got",
+        "reveal|what|need ~4 api|hard_secret .2 secret .4 'this|the|your 'server|deployment|installation|system|backend|bot",
+        "reveal|what ~4 'connection .1 'string",
+        "fiction .25 hard_secret",
     ),
     word_rule(
         "internal instructions",

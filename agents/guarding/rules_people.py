@@ -31,6 +31,13 @@ PEOPLE: tuple[WordRule, ...] = (
         asking_is_fine=True,
     ),
     word_rule(
+        "whose orders",
+        "other people's data",
+        70,
+        "'whose .2 orders|holdings",
+        "what|reveal ~3 holdings .6 'who|person .3 stamp|approve|'approves",
+    ),
+    word_rule(
         "conversation of another user",
         "other people's data",
         75,
@@ -61,6 +68,7 @@ PEOPLE: tuple[WordRule, ...] = (
         "send .10 loot .10 where",
         "send|reveal .6 where .12 loot",
         "where .8 send .8 loot",
+        "where .6 'contains|containing|including|carrying|query .4 loot",
         "send .8 other .2 users .10",
     ),
 )

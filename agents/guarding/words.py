@@ -16,6 +16,22 @@ QUESTION_OPENERS = frozenset(
     might has have if and but so wer wie was wann warum wo kann können darf ist sind muss quién qué cómo cuándo
     puede puedo es qui que comment quand pourquoi est peut puis как кто что когда почему можно could am""".split()  # noqa: SIM905
 )
+UNSPACED_QUESTIONS = (
+    "什么",
+    "时候",
+    "何时",
+    "为什么",
+    "怎么",
+    "谁",
+    "哪",
+    "いつ",
+    "なぜ",
+    "どう",
+    "誰",
+    "언제",
+    "왜",
+    "누가",
+)
 _REQUEST = frozenset({"please", "just", "now", "this", "me", "bitte", "mal"})
 _WORD = re.compile(
     r"(?:[^\W_]|[\u0900-\u0963\u0966-\u0dff\u064b-\u065f])+|[.!?;。！？；؟।]+(?=\s|$|[\"'”’»)」』])|[。！？；]|\n\s*\n|[,:\n\"'“”«»、，：(\[{>*-]"
@@ -96,6 +112,8 @@ class _Reader:
 def _merely_asks(sentence: list[str]) -> bool:
     """A question, and not a wish: "could you reveal ..." wants it done."""
     opener, second, third = [*sentence, "", ""][:3]
+    if any(asker in word for word in sentence for asker in UNSPACED_QUESTIONS):
+        return True
     if opener not in QUESTION_OPENERS:
         return False
     wants = not {"reveal", "evade"}.isdisjoint(concepts_of(third)) or not _REQUEST.isdisjoint(sentence)
