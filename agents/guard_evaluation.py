@@ -15,7 +15,8 @@ from nextrade.errors import Invalid
 
 @dataclass(kw_only=True)
 class Tally:
-    """Of one kind of text: how many, how many blocked or flagged, and milliseconds for each."""
+    """Of one kind of text: how many, how many blocked or flagged, and milliseconds for each, on the clock and of the
+    processor."""
 
     label: str
     kind: str
@@ -23,6 +24,7 @@ class Tally:
     blocked: int = 0
     flagged: int = 0
     times_ms: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         return {
@@ -36,15 +38,20 @@ class Tally:
         }
 
 
-def evaluate(path: Path) -> dict[str, Any]:
-    """The figures of one file of JSON Lines with `label` (attack or benign), `kind` and `text`. Raises Invalid."""
+def evaluate(path: Path, *, chars: int = 0) -> dict[str, Any]:
+    """The figures of one file of JSON Lines with `label` (attack or benign), `kind` and `text`. Raises Invalid.
+
+    chars: look at each text repeated up to this length, to learn of times at it.
+    """
     tallies: dict[tuple[str, str], Tally] = {}
     with _silence():
         for label, kind, text in _read(path):
             tally = tallies.setdefault((label, kind), Tally(label=label, kind=kind))
-            started = time.perf_counter()
-            verdict = guard.screen_input(text)
+            longer = f"{text}\n" * (chars // (len(text) + 1) + 1)
+            started, cpu_started = time.perf_counter(), time.thread_time()
+            verdict = guard.screen_input(longer[:chars] if chars else text)
             tally.times_ms.append((time.perf_counter() - started) * 1000)
+            tally.cpu_ms.append((time.thread_time() - cpu_started) * 1000)
             tally.texts += 1
             tally.blocked += not verdict.valid
             tally.flagged += verdict.flagged
@@ -54,6 +61,7 @@ def evaluate(path: Path) -> dict[str, Any]:
         "recall_pct": _blocked_pct(rows, "attack"),
         "false_positive_pct": _blocked_pct(rows, "benign"),
         **times([time_ms for tally in rows for time_ms in tally.times_ms]),
+        "cpu_p99_ms": times([cpu_ms for tally in rows for cpu_ms in tally.cpu_ms])["p99_ms"],
         "kinds": [tally.row() for tally in rows],
     }
 

@@ -71,7 +71,7 @@ WORDS = MappingProxyType(
         "trade": """buy* sell* purchas* execut* place* submit* send transmit route trade* fill process* go proceed push book invest dump act acting liquidat* run invoke call release pass kauf* verkauf* führe führ platzier* schick* ausführ* compr* vend* ejecut* coloc* enví* envi* pasa achet* achèt* exécut* pass* plac* envoy*
         acquist* esegui* compra* invia execut* mande купи* прода* исполн* выполн* размест* отправ* kup sprzedaj koop verkoop al sat 买入 购买 卖出 执行 下单 提交 成交 买 卖 買 売 購入 売却 実行 発注 通し 매수 매도 실행 사 اشتر بع نفذ نفّذ खरीद* बेच* पूरा""",
         "as": "as to into like equals = als auf como comme en come на как 为 成 として में",
-        "ask": "ask asking asks wait waiting consult* notify notifying inform informing tell telling involve involving bother bothering check checking frag* fragen warte* preguntar* preguntes avis* esperar espera demand* attend* chiedere aspettare perguntar спрашива* жди 问 询问 等待 等 告诉 聞か 물어 انتظار سؤال पूछे पूछ",
+        "ask": "ask asking asks wait waiting consult* notify notifying inform informing tell telling involve involving bother bothering frag* fragen warte* preguntar* preguntes avis* esperar espera demand* attend* chiedere aspettare perguntar спрашива* жди 问 询问 等待 等 告诉 聞か 물어 انتظار سؤال पूछे पूछ",
         "need": "need* require* necessary wanted nötig erforderlich notwendig necesit* requier* hace besoin nécessaire requis serve necessari* precis* нужн* требуется 需要 必要 필요",
         "below": "below under beneath underneath smaller unter debajo sous abaixo ниже",
         "limit_line": "threshold* radar cutoff limit size amount level schwelle grenze umbral seuil soglia limiar порог*",
@@ -80,7 +80,7 @@ WORDS = MappingProxyType(
         "pretend": "pretend* assume suppose act imagine roleplay role-play simulate consider treat regard say claim tu* stell behaupte finge imagina simul* imagine fais prétends considère fingi притворись представь считай 假装 假设 扮演 当作 ふり 演じ 척 تظاهر मान नाटक दिखावा",
         # prompt extraction
         "reveal": """reveal* show* print* display* output* repeat* paste* disclos* expos* dump* list lists listing leak* recit* quote* summari* translat* provid* return* echo* encod* spell write share give tell* copy render emit send export fetch read publish explain describe enumerate retrieve type transcribe convert put reproduce state see view access pull look post surrender hand verbatim
-        zeig* gib nenn* druck* verrat* wiederhol* schreib* sag* offenbar* liste ausgeb* anzeig* übersetz* muéstra* muestra* mostrar revela* imprim* repit* dime dame escrib* enséñ* copia* lista* enumera montre* affich* révèl* répèt* donne* écri* dis recopie* imprime* liste* traduis
+        zeig* gib nenn* druck* verrat* wiederhol* schreib* sag* offenbar* liste ausgeb* anzeig* übersetz* muéstra* muestra* mostrar revela* imprim* repit* dime dame escrib* enséñ* copia* lista* enumera montre* affich* révèl* répèt* donne* écri* dis recopie* imprime* liste listen traduis
         mostra* rivela* stampa* ripeti* dimmi dammi elenca mostre revele imprima repita diga liste покажи* выведи* раскрой* напечата* повтори* скажи* напиши* перечисли* toon laat pokaż* wypisz* göster* yaz* prikaži
         显示 展示 打印 输出 告诉 透露 泄露 重复 列出 给我 说出 写出 公开 查看 見せ 表示 教えて 出力 開示 繰り返 見たい 보여 알려 출력 공개 اعرض أظهر اكشف اطبع أعطني दिखा* बता* लिख* प्रकट tunjukkan hiển""",
         "what": "what whats which how was welche* wie lautet qué cual* cuál* quel* quelle* quoi che quali quais qual какие какой каков* что 什么 何 뭐 ما क्या",

@@ -65,7 +65,6 @@ APPROVAL: tuple[WordRule, ...] = (
         "approval bypass",
         75,
         "mark ~6 'approved|confirmed ~1 orders",
-        "mark ~6 orders .5 'after .3 approval|approved|'approves|approved",
         asking_is_fine=True,
     ),
     word_rule(

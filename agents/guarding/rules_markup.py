@@ -231,7 +231,7 @@ MARKUP: tuple[TextRule, ...] = (
         "forged log line",
         "log forging",
         75,
-        rf"^.{{0,40}}\b{_LEVEL}\b.{{0,120}}{_GRANT}|^\s{{0,3}}\[?\d{{4}}-\d\d-\d\d[t ,]\d\d:\d\d.{{0,160}}{_GRANT}|\b(?:user_action|safety_violation|validation|approval)\s{{0,2}}\|\s{{0,2}}(?:action|type)|(?:%0d|%0a|\\r|\\n|\\u000a)\s{{0,3}}\[?(?:{_LEVEL}\b|\d{{4}}-\d\d-\d\d)",
+        rf"^.{{0,40}}\b{_LEVEL}\b\]?\s{{0,2}}[:|\]-].{{0,120}}{_GRANT}|^\s{{0,3}}\[?\d{{4}}-\d\d-\d\d[t ,]\d\d:\d\d.{{0,160}}{_GRANT}|\b(?:user_action|safety_violation|validation|approval)\s{{0,2}}\|\s{{0,2}}(?:action|type)|(?:%0d|%0a|\\r|\\n|\\u000a)\s{{0,3}}\[?(?:{_LEVEL}\b|\d{{4}}-\d\d-\d\d)",
         "info",
         "warn",
         "error",

@@ -34,7 +34,7 @@ PEOPLE: tuple[WordRule, ...] = (
         "whose orders",
         "other people's data",
         70,
-        "'whose .2 orders|holdings",
+        "'whose .1 orders|holdings .2 'are|is|wait|waiting|pending",
         "what|reveal ~3 holdings .6 'who|person .3 stamp|approve|'approves",
     ),
     word_rule(

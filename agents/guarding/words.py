@@ -32,6 +32,7 @@ UNSPACED_QUESTIONS = (
     "왜",
     "누가",
 )
+_TAG_QUESTIONS = frozenset({"right", "correct", "oder", "verdad", "vero"})
 _REQUEST = frozenset({"please", "just", "now", "this", "me", "bitte", "mal"})
 _WORD = re.compile(
     r"(?:[^\W_]|[\u0900-\u0963\u0966-\u0dff\u064b-\u065f])+|[.!?;。！？；؟।]+(?=\s|$|[\"'”’»)」』])|[。！？；]|\n\s*\n|[,:\n\"'“”«»、，：(\[{>*-]"
@@ -113,6 +114,8 @@ def _merely_asks(sentence: list[str]) -> bool:
     """A question, and not a wish: "could you reveal ..." wants it done."""
     opener, second, third = [*sentence, "", ""][:3]
     if any(asker in word for word in sentence for asker in UNSPACED_QUESTIONS):
+        return True
+    if sentence[-1] in _TAG_QUESTIONS:
         return True
     if opener not in QUESTION_OPENERS:
         return False

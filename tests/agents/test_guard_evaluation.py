@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from agents.guard import redact, screen_input
+from agents.guard_evaluation import evaluate
 
 
 def labelled(path: Path, rows: list[dict[str, Any]]) -> str:
@@ -65,3 +66,10 @@ def test_the_thresholds_are_settings(settings: Any) -> None:
 )
 def test_addresses_and_numbers_of_people_do_not_reach_a_log(text: str, logged: str) -> None:
     assert redact(text) == logged
+
+
+def test_the_desk_s_own_sentences_pass_and_most_attacks_do_not() -> None:
+    """Written before the rules of 2026-11-26; the misses of its `open` half were read, those of `sealed` were not."""
+    report = evaluate(Path(__file__).parent.parent / "data" / "guard_heldout.jsonl")
+    assert report["false_positive_pct"] <= 0.5
+    assert report["recall_pct"] >= 75
