@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def mark(request: dict[str, Any]) -> str:
-    return next(word for word in request["messages"][0]["content"].split() if word.startswith("ntm-"))
+    return next(str(word) for word in request["messages"][0]["content"].split() if word.startswith("ntm-"))
 
 
 def violations() -> list[Any]:

@@ -5,6 +5,7 @@ import io
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import product
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -80,7 +81,7 @@ class Page(HTMLParser):
         self._tag = ""
 
 
-def propose(owner: User, number: int, **texts: str) -> Order:
+def propose(owner: User, number: int, **texts: Any) -> Order:
     wanted = Request(
         key=f"{owner.pk}:{number}", symbol="AAPL", side="buy", quantity="1", **{"words": "Buy 1 AAPL", **texts}
     )
@@ -165,7 +166,7 @@ def test_none_forges_the_head_of_a_mail(ann: User, bob: User) -> None:
     bob.email = "bob@nextrade.example"
     order = propose(ann, 0)
     for text in HOSTILE:
-        order.rationale = order.words = text
+        order.rationale = text
         order.maker.username = text
         mail: EmailMessage = notices._mail(order, bob)
         head = mail.message().as_string().split("\n\n", 1)[0]
