@@ -120,7 +120,15 @@ def _order(order: Order, request: HttpRequest, *, at: datetime) -> Line:
         text=f"{order.side} {plain(order.quantity)} {order.symbol}, {usd(order.notional_usd)} USD",
         url=reverse("admin:orders_order_review", args=[order.pk]),
         note=f"by {order.maker.get_username()}, waiting {span(at - order.created_at)}, expires {expiry(order, at=at)}",
-        badge="your own" if is_own else "expiring" if left < LATE else "not in own words" if order.is_tainted else "",
+        badge="your own"
+        if is_own
+        else "time is over"
+        if left < timedelta(0)
+        else "expiring"
+        if left < LATE
+        else "not in own words"
+        if order.is_tainted
+        else "",
         colour="" if is_own else "danger",
     )
 
