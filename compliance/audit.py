@@ -105,6 +105,7 @@ class Action(models.TextChoices):
     PERSON_ERASED = "person_erased"
     PERSON_KEYS_DESTROYED = "person_keys_destroyed"
     DOSSIER_EXPORTED = "dossier_exported"
+    CHECKLIST_SIGNED = "checklist_signed"
     BREAK_GLASS_TAKEN = "break_glass_taken"
     BREAK_GLASS_ENDED = "break_glass_ended"
     SERVICE_ACCOUNT_MADE = "service_account_made"
@@ -197,6 +198,7 @@ TYPE_OF: Mapping[Action, EventType] = MappingProxyType(
         Action.PERSON_ERASED: EventType.PRIVACY,
         Action.PERSON_KEYS_DESTROYED: EventType.PRIVACY,
         Action.DOSSIER_EXPORTED: EventType.PRIVACY,
+        Action.CHECKLIST_SIGNED: EventType.USER_ACTION,
         Action.BREAK_GLASS_TAKEN: EventType.ACCESS,
         Action.BREAK_GLASS_ENDED: EventType.ACCESS,
         Action.SERVICE_ACCOUNT_MADE: EventType.ACCESS,

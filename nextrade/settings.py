@@ -583,6 +583,12 @@ UNFOLD = {
                         "permission": lambda request: request.user.has_perm("ops.view_maintenancerun"),
                     },
                     {
+                        "title": "Checklists",
+                        "icon": "checklist",
+                        "link": reverse_lazy("admin:ops_checklistrun_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_checklistrun"),
+                    },
+                    {
                         "title": "Runs of jobs",
                         "icon": "event_available",
                         "link": reverse_lazy("admin:ops_maintenancerun_changelist"),

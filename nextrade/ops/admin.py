@@ -177,4 +177,9 @@ def _shown(text: str) -> str:
     return format_html('<pre class="nx-pre" x-ignore>{}</pre>', legible(text))
 
 
-from nextrade.ops import identity_admin, maintenance_admin, threshold_admin  # noqa: E402, F401 - register their pages
+from nextrade.ops import (  # noqa: E402, F401 - register their pages
+    checklist_admin,
+    identity_admin,
+    maintenance_admin,
+    threshold_admin,
+)

@@ -1,6 +1,7 @@
 from django.db import models
 
 from nextrade.ops.alert_models import Alert, Delivery, Measure, Silence, Ticket, Watch
+from nextrade.ops.checklist_models import ChecklistItem, ChecklistRun
 from nextrade.ops.identity_models import BreakGlass, ProviderIdentity, ServiceAccount
 from nextrade.ops.maintenance_models import KnownJob, MaintenanceRun, MetricAggregate
 from nextrade.ops.threshold_models import Threshold
@@ -8,6 +9,8 @@ from nextrade.ops.threshold_models import Threshold
 __all__ = [
     "Alert",
     "BreakGlass",
+    "ChecklistItem",
+    "ChecklistRun",
     "Delivery",
     "Heartbeat",
     "IdempotentReply",

@@ -61,6 +61,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "ops.view_threshold",
             "ops.change_threshold",
             "ops.run_job",
+            "ops.view_checklistrun",
+            "ops.sign_checklist",
             "ops.view_health",
             "ops.add_breakglass",
             "ops.view_breakglass",

@@ -39,7 +39,7 @@ def _api(at: datetime, since: timedelta) -> Iterator[Finding]:
     yield _port()
     yield from _answers()
     yield _migrations()
-    yield _disk()
+    yield disk()
     yield from _errors(at, since)
 
 
@@ -114,7 +114,7 @@ def _migrations() -> Finding:
     return Finding(what="migrations", verdict=OK, said="all are there")
 
 
-def _disk() -> Finding:
+def disk() -> Finding:
     """The volumes of data, backups and the log."""
     wanted = (settings.DATA_DIR, settings.BACKUP_DIR, Path(settings.LOG_FILE).parent if settings.LOG_FILE else None)
     worst, where = 0.0, settings.DATA_DIR
@@ -167,7 +167,7 @@ def _database(at: datetime, since: timedelta) -> Iterator[Finding]:
         step = integrity.RESTORE if wrong else ""
         yield Finding(what=f"{name} file", verdict=FAIL if wrong else OK, said=said, next_step=step)
     yield _migrations()
-    yield _disk()
+    yield disk()
 
 
 def _reason(text: str) -> str:
