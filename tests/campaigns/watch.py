@@ -312,8 +312,8 @@ def run_fault(fault: Fault, product: Product, model: OpenAIServer, watches: dict
         if all(_fired(watch, rule, start) for watch in watches.values() for rule in fault.fires):
             break
         time.sleep(1)
-    fault.heal(product, model)
     took = {rule: {name: _fired(watch, rule, start) for name, watch in watches.items()} for rule in fault.fires}
+    fault.heal(product, model)
     print(
         json.dumps({"fault": fault.name, "injecting_s": round(injected - start, 1), "fired_after_s": took}), flush=True
     )
