@@ -631,6 +631,12 @@ UNFOLD = {
                         "permission": lambda request: request.user.has_perm("ops.view_breakglass"),
                     },
                     {
+                        "title": "Costs",
+                        "icon": "receipt",
+                        "link": reverse_lazy("admin:ops_costentry_changelist"),
+                        "permission": lambda request: request.user.has_perm("ops.view_costentry"),
+                    },
+                    {
                         "title": "Service accounts",
                         "icon": "smart_toy",
                         "link": reverse_lazy("admin:ops_serviceaccount_changelist"),

@@ -179,6 +179,7 @@ def _shown(text: str) -> str:
 
 from nextrade.ops import (  # noqa: E402, F401 - register their pages
     checklist_admin,
+    cost_admin,
     identity_admin,
     maintenance_admin,
     threshold_admin,

@@ -2,6 +2,7 @@ from django.db import models
 
 from nextrade.ops.alert_models import Alert, Delivery, Measure, Silence, Ticket, Watch
 from nextrade.ops.checklist_models import ChecklistItem, ChecklistRun
+from nextrade.ops.cost_models import CostEntry
 from nextrade.ops.identity_models import BreakGlass, ProviderIdentity, ServiceAccount
 from nextrade.ops.maintenance_models import KnownJob, MaintenanceRun, MetricAggregate
 from nextrade.ops.threshold_models import Threshold
@@ -11,6 +12,7 @@ __all__ = [
     "BreakGlass",
     "ChecklistItem",
     "ChecklistRun",
+    "CostEntry",
     "Delivery",
     "Heartbeat",
     "IdempotentReply",

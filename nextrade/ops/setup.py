@@ -67,6 +67,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "ops.add_breakglass",
             "ops.view_breakglass",
             "ops.view_serviceaccount",
+            "ops.add_costentry",
+            "ops.view_costentry",
             "agents.view_breaker",
             "agents.view_modelprice",
             "agents.add_modelprice",
