@@ -56,7 +56,7 @@ def test_bob_approves_what_ann_asked_for_and_carol_finds_every_step(desk: Desk) 
     carol.locator("#searchbar").fill(order_id)
     carol.keyboard.press("Enter")
     rows = carol.locator("#result_list")
-    for action in ("order_proposed", "order_approved", "order_submitted", "order_filled"):
+    for action in ("order proposed", "order approved", "order submitted", "order filled"):
         expect(rows).to_contain_text(action)
     expect(rows).to_contain_text("bob")
     expect(carol.get_by_role("link", name="Add")).to_have_count(0)

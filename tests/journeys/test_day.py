@@ -50,7 +50,7 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
     expect(ann.locator(".said.assistant .words").last).to_contain_text("MSFT", timeout=20_000)
     expect(ann.locator(".sources").last).to_be_visible()
 
-    ann.get_by_label("Message to the desk").fill("Buy 3 shares of Visa")
+    ann.get_by_label("Message to the desk").fill(f"Buy {desk.some(3)} shares of Visa")
     ann.get_by_role("button", name="Send").click()
     card = ann.locator(".order").last
     expect(card).to_contain_text("Awaiting approval", timeout=20_000)
@@ -58,7 +58,7 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
     decide(desk, order_id)
     expect(ann.locator(f"#order-{order_id}")).to_contain_text("approved by bob", timeout=20_000)
     expect(ann.locator(f"#order-{order_id}")).to_contain_text("Filled", timeout=20_000)
-    expect(ann.locator("#talk")).to_contain_text("Filled: buy 3 V", timeout=20_000)
+    expect(ann.locator("#talk")).to_contain_text(f"Filled: buy {desk.some(3)} V", timeout=20_000)
     before = ann.locator("#talk article").count()
     ann.locator(".sources summary").first.click()
     desk.keep(ann, "ann-talk")
@@ -66,7 +66,7 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
     ann.reload()
     expect(ann.locator("#talk article")).to_have_count(before)
 
-    ann.get_by_label("Message to the desk").fill("Buy 2 shares of Disney")
+    ann.get_by_label("Message to the desk").fill(f"Buy {desk.some(2)} shares of Disney")
     ann.keyboard.press("Enter")
     expect(ann.locator(".order").last).to_contain_text("Awaiting approval", timeout=20_000)
     ann.locator(".order").last.get_by_role("button", name="Cancel this order").click()
@@ -89,7 +89,7 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
 
 @whole_house
 def test_bob_decides(desk: Desk) -> None:
-    order_id = desk.order("ben", "Buy 4 shares of Netflix")
+    order_id = desk.order("ben", f"Buy {desk.some(4)} shares of Netflix")
     bob = desk.login("bob")
     every_page(desk, bob, "bob")
     desk.look_at(bob, f"/admin/orders/order/{order_id}/review/", "bob-review")
@@ -135,7 +135,7 @@ def test_without_javascript_ann_asks_and_orders_all_the_same(product: Product, c
         page.get_by_label("User name").fill("ann")
         page.get_by_label("Password").fill(product.people["ann"]["password"])
         page.get_by_role("button", name="Sign in").click()
-        page.get_by_label("Message to the desk").fill("Buy 2 shares of Walmart")
+        page.get_by_label("Message to the desk").fill(f"Buy {desk.some(2)} shares of Walmart")
         page.get_by_role("button", name="Send").click()
         expect(page.locator(".order")).to_contain_text("Awaiting approval")
         page.get_by_role("button", name="Cancel this order").click()

@@ -77,7 +77,7 @@ def test_every_name_of_the_interface_is_there_from_the_start() -> None:
     assert len(named) > 30
     absent_until_it_happens = {
         *("nextrade_circuit_breaker_state", "nextrade_circuit_breaker_failures", "nextrade_llm_budget_used_ratio"),
-        *("nextrade_job_last_success_timestamp", "nextrade_backup_age_seconds"),
+        *("nextrade_job_last_success_timestamp", "nextrade_backup_age_seconds", "nextrade_replication_age_seconds"),
     }
     histograms = {name.removesuffix("_count") for name in found if name.endswith("_count")}
     assert named - found - histograms - absent_until_it_happens == set()

@@ -52,7 +52,7 @@ def test_where_the_event_cannot_be_written_nothing_is_done(
     reply = admin.post("/admin/auth/group/add/", {"name": "Made up"})
     mac.forget()
 
-    assert reply.status_code == 500
+    assert reply.status_code == 503
     assert not Group.objects.filter(name="Made up").exists()
 
 
