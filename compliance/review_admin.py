@@ -1,12 +1,11 @@
 """The supervisor's queue: what is open, how long it has waited, whose it is, and the steps until it is signed off."""
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
@@ -19,9 +18,9 @@ from unfold.decorators import display
 
 from compliance import privacy, projection, review
 from compliance.admin import ReadOnly, legible
+from compliance.admin_requests import attempt, viewer
 from compliance.models import ComplianceEvent, LegalHold, ReviewItem
 from compliance.timeline import length
-from nextrade.errors import NexTradeError
 
 KIND_COLOURS = {
     **dict.fromkeys(ReviewItem.Kind, "info"),
@@ -132,7 +131,7 @@ class ReviewItemAdmin(ReadOnly):
     @admin.action(description="Assign to me", permissions=["review"])
     def take(self, request: HttpRequest, queryset: QuerySet[ReviewItem]) -> None:
         for item in queryset:
-            _try(request, partial(review.assign, item.pk, to=_person(request), by=_person(request), at=timezone.now()))
+            attempt(request, partial(review.assign, item.pk, to=viewer(request), by=viewer(request), at=timezone.now()))
 
     @admin.action(description="Sign off as in order", permissions=["review"])
     def sign_off_selected(self, request: HttpRequest, queryset: QuerySet[ReviewItem]) -> None:
@@ -156,7 +155,7 @@ class ReviewItemAdmin(ReadOnly):
             "notes": item.notes.select_related("author").order_by("id"),
             "reviewers": reviewers.filter(is_active=True).order_by("username"),
             "conclusions": ReviewItem.Conclusion.choices,
-            "is_own": review.is_own(item, _person(request)),
+            "is_own": review.is_own(item, viewer(request)),
             "may_review": self.has_review_permission(request) and item.signed_at is None,
         }
 
@@ -172,29 +171,16 @@ class LegalHoldAdmin(ReadOnly):
 
 def sign_off(request: HttpRequest, item: ReviewItem) -> None:
     """As in order, and tell the person where that is not theirs to say."""
-    _try(request, partial(review.sign_off, item.pk, conclusion="in_order", by=_person(request), at=timezone.now()))
+    attempt(request, partial(review.sign_off, item.pk, conclusion="in_order", by=viewer(request), at=timezone.now()))
 
 
 def _step(request: HttpRequest, item: ReviewItem, *, at: datetime) -> None:
-    by, step, text = _person(request), request.POST.get("step", ""), request.POST.get("text", "")
+    by, step, text = viewer(request), request.POST.get("step", ""), request.POST.get("text", "")
     if step == "assign":
         chosen = request.POST.get("to", "")
         to = get_object_or_404(User, pk=chosen if chosen.isdigit() else 0)
-        _try(request, partial(review.assign, item.pk, to=to, by=by, at=at))
+        attempt(request, partial(review.assign, item.pk, to=to, by=by, at=at))
     elif step == "note":
-        _try(request, partial(review.note, item.pk, text=text, by=by, at=at))
+        attempt(request, partial(review.note, item.pk, text=text, by=by, at=at))
     else:
-        _try(request, partial(review.sign_off, item.pk, conclusion=step, text=text, by=by, at=at))
-
-
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin_view lets nobody else through
-    return request.user
-
-
-def _try(request: HttpRequest, run: Callable[[], object]) -> None:
-    try:
-        run()
-        messages.success(request, "Done, and on the trail.")
-    except NexTradeError as error:
-        messages.error(request, error.message)
+        attempt(request, partial(review.sign_off, item.pk, conclusion=step, text=text, by=by, at=at))

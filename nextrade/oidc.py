@@ -128,7 +128,7 @@ def _put_into(user: User, groups: set[str]) -> None:
         user.groups.remove(*Group.objects.filter(name__in=held - groups))
     if groups - held:
         user.groups.add(*Group.objects.filter(name__in=groups - held))
-    is_staff = user.is_superuser or bool(groups & STAFF)
+    is_staff = user.is_superuser or user.groups.filter(name__in=STAFF).exists()
     if user.is_staff != is_staff:
         user.is_staff = is_staff
         user.save(update_fields=["is_staff"])

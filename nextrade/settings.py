@@ -519,6 +519,7 @@ UNFOLD = {
                         "icon": "dashboard",
                         "link": reverse_lazy("ops-system"),
                         "badge": "nextrade.ops.system.firing",
+                        "active": "nextrade.ops.system.is_here",
                         "badge_variant": "danger",
                         "permission": lambda request: request.user.has_perm("ops.view_alert"),
                     },

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -133,7 +134,7 @@ def _page(rows: QuerySet[Any], moment: str, before: str) -> tuple[list[Any], Any
 def _is_id(text: str, rows: QuerySet[Any]) -> bool:
     try:
         rows.model._meta.pk.to_python(text)
-    except Exception:  # noqa: BLE001 - each kind of id has an error of its own
+    except ValidationError:
         return False
     return bool(text)
 

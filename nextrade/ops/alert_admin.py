@@ -1,18 +1,16 @@
 """Alerts, what was sent of them, tickets and silences as lists; what is done about them is done by actions."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
 
 from compliance.admin import ReadOnly, legible
-from nextrade.errors import NexTradeError
+from compliance.admin_requests import attempt, viewer
 from nextrade.ops.alerting import services
 from nextrade.ops.models import Alert, Delivery, Silence, Ticket
 
@@ -40,6 +38,9 @@ class Handled(ReadOnly):
         return legible(row.text)[:300]
 
 
+tried = partial(attempt, done="Done, and on the trail. alertd follows within seconds.")
+
+
 @admin.register(Alert)
 class AlertAdmin(Handled):
     list_display = ("fired", "how_urgent", "rule", "told", "standing", "acknowledged_by", "over")
@@ -61,7 +62,7 @@ class AlertAdmin(Handled):
     @admin.action(description="Acknowledge selected alerts", permissions=["handle"])
     def acknowledge_selected(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         for row in queryset:
-            tried(request, partial(services.acknowledge, row.pk, by=_person(request), at=timezone.now()))
+            tried(request, partial(services.acknowledge, row.pk, by=viewer(request), at=timezone.now()))
 
     @display(description="fired (UTC)")  # type: ignore[untyped-decorator]
     def fired(self, row: Alert) -> str:
@@ -126,7 +127,7 @@ class TicketAdmin(Handled):
     @admin.action(description="Close selected tickets", permissions=["handle"])
     def close_selected(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
         for row in queryset:
-            tried(request, partial(services.close_ticket, row.pk, by=_person(request), at=timezone.now()))
+            tried(request, partial(services.close_ticket, row.pk, by=viewer(request), at=timezone.now()))
 
 
 @admin.register(Silence)
@@ -141,7 +142,7 @@ class SilenceAdmin(Handled):
     @admin.action(description="End selected silences", permissions=["handle"])
     def end_selected(self, request: HttpRequest, queryset: QuerySet[Silence]) -> None:
         for row in queryset:
-            tried(request, partial(services.end_silence, row.pk, by=_person(request), at=timezone.now()))
+            tried(request, partial(services.end_silence, row.pk, by=viewer(request), at=timezone.now()))
 
     @display(description="reason")  # type: ignore[untyped-decorator]
     def why(self, row: Silence) -> str:
@@ -150,17 +151,3 @@ class SilenceAdmin(Handled):
     @display(description="state", label={"silent": "warning", "over": ""})  # type: ignore[untyped-decorator]
     def standing(self, row: Silence) -> str:
         return "silent" if row.ends_at > timezone.now() else "over"
-
-
-def tried(request: HttpRequest, run: Callable[[], object]) -> None:
-    """Do it and say so, or say why not."""
-    try:
-        run()
-        messages.success(request, "Done, and on the trail. alertd follows within seconds.")
-    except NexTradeError as error:
-        messages.error(request, error.message)
-
-
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin_view lets nobody else through
-    return request.user

@@ -21,6 +21,8 @@ COLOURS = {"ok": "success", "warn": "warning", "unknown": "info", "fail": "dange
 @admin.register(ChecklistRun)
 class ChecklistRunAdmin(ReadOnly):
     list_display = ("period", "kind", "state", "gathered", "signed_by", "signed_at")
+    list_before_template = "admin/note.html"
+    note = "What was looked at, with its evidence. manage.py checklist daily (weekly, monthly, quarterly) makes one."
     list_filter = ("kind", "verdict")
     list_select_related = ("signed_by",)
     ordering = ("-gathered_at",)

@@ -13,6 +13,8 @@ from nextrade.ops.models import CostEntry
 class CostEntryAdmin(ModelAdmin):
     list_display = ("month", "kind", "usd", "note")
     list_filter = ("kind",)
+    list_before_template = "admin/note.html"
+    note = "What bills say, beside what language models cost. manage.py report cost adds both up."
     ordering = ("-month", "kind", "id")
     sortable_by = ()
     fields = ("month", "kind", "usd", "note")

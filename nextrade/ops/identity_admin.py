@@ -13,10 +13,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from compliance.admin import ReadOnly
+from compliance.admin_requests import viewer
 from nextrade import break_glass
 from nextrade.errors import NexTradeError
 from nextrade.ops.models import BreakGlass, ServiceAccount
-from orders.admin.viewer import viewer
 
 
 class BreakGlassForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -45,16 +45,20 @@ class BreakGlassForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(BreakGlass)
 class BreakGlassAdmin(ModelAdmin):
+    form = BreakGlassForm
+    fields = ("group", "reason")
     list_display = ("user", "group", "reason", "started_at", "ends_at", "state")
+    list_before_template = "admin/note.html"
+    note = "An hour of a group’s rights, in an emergency. Everybody on call is told; four eyes hold all the same."
     list_select_related = ("user", "group")
     ordering = ("-id",)
     sortable_by = ()
     actions = ("give_back",)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is None:
-            return type("BreakGlassForm", (BreakGlassForm,), {"taker": viewer(request)})
-        return super().get_form(request, obj, change=change, **kwargs)
+        """The form knows who fills it in."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (form,), {"taker": viewer(request)})
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "group":
@@ -84,6 +88,8 @@ class BreakGlassAdmin(ModelAdmin):
 @admin.register(ServiceAccount)
 class ServiceAccountAdmin(ReadOnly):
     list_display = ("user", "owner", "purpose", "expires_at", "state")
+    list_before_template = "admin/note.html"
+    note = "Accounts of programs (manage.py service_account). Each ends by its date, or with its owner."
     list_select_related = ("user", "owner")
     ordering = ("expires_at",)
     sortable_by = ()

@@ -1,15 +1,13 @@
 """`/admin/ops/`: the system at a glance, from rows and results that are there anyway. Open to who may view alerts."""
 
 import platform
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import django
 from django.conf import settings
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -17,14 +15,16 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_q.models import Failure, OrmQ
 
 from agents.models import Breaker
 from compliance.admin import legible
-from nextrade.errors import NexTradeError
+from compliance.admin_requests import viewer
 from nextrade.ops import processes, punctuality, system_figures
+from nextrade.ops.alert_admin import tried
 from nextrade.ops.alerting import services
 from nextrade.ops.models import Alert, Delivery, Heartbeat, Silence, Ticket, Watch
 from nextrade.ops.results import WATCH
@@ -35,11 +35,14 @@ SPANS = (("30", "30 minutes"), ("120", "2 hours"), ("480", "8 hours"), ("1440", 
 BREAKERS = {Breaker.State.CLOSED: "success", Breaker.State.HALF_OPEN: "warning", Breaker.State.OPEN: "danger"}
 
 
-def firing(request: HttpRequest) -> str | int:
+def firing(request: HttpRequest) -> int:
     """The badge in the sidebar."""
-    if not request.user.has_perm("ops.view_alert"):
-        return ""
-    return Alert.objects.exclude(state=Alert.State.RESOLVED).filter(acknowledged_at=None).count() or ""
+    return Alert.objects.exclude(state=Alert.State.RESOLVED).filter(acknowledged_at=None).count()
+
+
+def is_here(request: HttpRequest) -> bool:
+    """Whether the sidebar marks this page: its address begins that of every other page of operations."""
+    return request.path == reverse("ops-system")
 
 
 @require_GET
@@ -69,7 +72,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def acknowledge(request: HttpRequest, alert_id: int) -> HttpResponseBase:
     _require_view(request)
-    _try(request, partial(services.acknowledge, alert_id, by=_person(request), at=timezone.now()))
+    tried(request, partial(services.acknowledge, alert_id, by=viewer(request), at=timezone.now()))
     return redirect("ops-system")
 
 
@@ -79,14 +82,14 @@ def silence(request: HttpRequest) -> HttpResponseBase:
     minutes = request.POST.get("minutes", "")
     lasts = timedelta(minutes=int(minutes) if minutes.isdigit() and len(minutes) < 7 else 0)
     rule, reason = request.POST.get("rule", "")[:80], request.POST.get("reason", "")
-    _try(request, partial(services.silence, rule, lasts=lasts, reason=reason, by=_person(request), at=timezone.now()))
+    tried(request, partial(services.silence, rule, lasts=lasts, reason=reason, by=viewer(request), at=timezone.now()))
     return redirect("ops-system")
 
 
 @require_POST
 def end_silence(request: HttpRequest, silence_id: int) -> HttpResponseBase:
     _require_view(request)
-    _try(request, partial(services.end_silence, silence_id, by=_person(request), at=timezone.now()))
+    tried(request, partial(services.end_silence, silence_id, by=viewer(request), at=timezone.now()))
     return redirect("ops-system")
 
 
@@ -138,16 +141,3 @@ def _versions() -> list[tuple[str, str]]:
 def _require_view(request: HttpRequest) -> None:
     if not request.user.has_perm("ops.view_alert"):
         raise PermissionDenied("this takes the right to view alerts")
-
-
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # admin_view lets nobody else through
-    return request.user
-
-
-def _try(request: HttpRequest, run: Callable[[], object]) -> None:
-    try:
-        run()
-        messages.success(request, "Done, and on the trail. alertd follows within seconds.")
-    except NexTradeError as error:
-        messages.error(request, error.message)

@@ -13,9 +13,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from compliance import audit
+from compliance.admin_requests import viewer
 from compliance.audit import Action
 from orders import queries
-from orders.admin.viewer import viewer
 from orders.models import Conflict, Delegation
 
 LOAN_COLOURS = {"holds": "success", "to come": "info", "over": ""}

@@ -16,8 +16,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from compliance.admin import ReadOnly
+from compliance.admin_requests import viewer
 from nextrade.errors import NexTradeError
-from orders.admin.viewer import viewer
 
 
 class ReasonForm(forms.Form):

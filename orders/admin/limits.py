@@ -18,9 +18,9 @@ from unfold.views import ChangeList
 
 from compliance import audit
 from compliance.admin import ReadOnly, people
+from compliance.admin_requests import viewer
 from nextrade.errors import NexTradeError
 from orders import instruments, queries, safeguards
-from orders.admin.viewer import viewer
 from orders.models import Account, Limits
 from orders.payload import plain
 from orders.review import usd

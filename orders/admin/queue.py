@@ -26,12 +26,12 @@ from unfold.decorators import display
 
 from compliance import audit
 from compliance.admin import ReadOnly
+from compliance.admin_requests import viewer
 from compliance.lists import InfinitePaginator
 from nextrade.errors import NexTradeError, Refused
 from orders import queries, reauthentication, review, services
 from orders.admin import live
 from orders.admin.queue_list import ForMe, Queue, QueuePaginator, SoonOver, wanted
-from orders.admin.viewer import viewer
 from orders.models import Order, Status
 from orders.payload import plain
 from orders.review import SIDE_COLOURS, STATUS_COLOURS, expiry, span, usd

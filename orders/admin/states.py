@@ -14,9 +14,9 @@ from unfold.decorators import display
 
 from compliance import audit
 from compliance.admin import people
+from compliance.admin_requests import viewer
 from orders import instruments, safeguards
 from orders.admin.closing import Closable
-from orders.admin.viewer import viewer
 from orders.models import Account, TradingState
 
 

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -83,6 +84,8 @@ def test_it_is_taken_and_given_back_in_the_admin(oscar: User) -> None:
     browser = Client()
     browser.force_login(oscar, backend="nextrade.lockout.PasswordBackend")
     page = "/admin/ops/breakglass/"
+    form = browser.get(f"{page}add/").content.decode()
+    assert re.search(r'<input[^>]* name="reason"[^>]* class="[^"]*\bborder\b', form), "no theme: invisible"
     refused = browser.post(f"{page}add/", {"group": approvers().pk, "reason": "now"})
     assert "say what the emergency is" in refused.content.decode()
     assert browser.get("/admin/orders/order/").status_code == 200

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings as configured
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -86,6 +86,17 @@ def test_who_has_no_role_or_no_name_here_gets_no_account(
     provider.claims |= claims
     _refused()
     assert not User.objects.filter(email="zoe@firm.example").exists()
+
+
+def test_a_right_that_is_given_here_stays_when_the_provider_does_not_decide_on_it(
+    provider: oidc_server.Provider,
+) -> None:
+    sign_in()
+    User.objects.get(username="zoe").groups.add(Group.objects.get(name="Compliance"))
+    sign_in()
+    zoe = User.objects.get(username="zoe")
+    assert {group.name for group in zoe.groups.all()} == {"Traders", "Compliance"}
+    assert zoe.is_staff
 
 
 def test_a_claim_never_takes_over_a_name_nor_makes_a_superuser(provider: oidc_server.Provider, bob: User) -> None:

@@ -4,6 +4,7 @@ A text line is split on " - " (time - logger - LEVEL - message), never on ":", o
 begin that way, such as a traceback, belongs to the line before it.
 """
 
+import argparse
 import gzip
 import json
 import re
@@ -200,8 +201,8 @@ def _json(line: str) -> Record | None:
 
 
 def span(text: str) -> timedelta:
-    """ "90m", "24h", "7d" as a span. Raises ValueError."""
+    """ "90m", "24h", "7d" as a span, for a command's argument. Raises ArgumentTypeError."""
     match = re.fullmatch(r"(\d{1,6})([mhd])", text)
     if match is None:
-        raise ValueError(f"{text!r} is no span: write 90m, 24h or 7d")
+        raise argparse.ArgumentTypeError(f"{text!r} is no span: write 90m, 24h or 7d")
     return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})

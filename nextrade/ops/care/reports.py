@@ -7,13 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -22,6 +20,7 @@ from knox.models import get_token_model
 from agents.models import ModelCall
 from compliance import review
 from compliance.models import ComplianceEvent
+from nextrade.ops.care import tidying
 from nextrade.ops.models import BreakGlass, CostEntry, MetricAggregate, ServiceAccount
 
 Report = dict[str, Any]
@@ -40,7 +39,7 @@ def capacity(*, at: datetime) -> Report:
     squares); days_to_full: until 80 % of the disk at today's bytes a day, None where nothing grows.
     """
     growth = {name: _trend(_days(metric, at=at)) for name, metric in GROWING.items()}
-    disk, stored = shutil.disk_usage(settings.DATA_DIR), _stored_bytes()
+    disk, stored = shutil.disk_usage(settings.DATA_DIR), tidying.stored_bytes()
     events = ComplianceEvent.objects.count()
     bytes_per_day = stored / events * growth["events"]["per_day"] if events else 0.0
     left = FULL_AT * disk.total - disk.used
@@ -60,7 +59,12 @@ def cost(*, at: datetime) -> Report:
     models = calls.values("model").annotate(
         usd=Sum("cost_usd"), calls=Count("pk"), unpriced=Count("pk", filter=Q(cost_usd=None))
     )
-    entered = CostEntry.objects.filter(month=month.date()).values("kind").annotate(usd=Sum("usd")).order_by("kind")
+    entered = (
+        CostEntry.objects.filter(month__year=at.year, month__month=at.month)
+        .values("kind")
+        .annotate(usd=Sum("usd"))
+        .order_by("kind")
+    )
     by_hand = {row["kind"]: row["usd"] for row in entered}
     spent = {row["model"]: row["usd"] or Decimal(0) for row in models}
     return {
@@ -69,7 +73,7 @@ def cost(*, at: datetime) -> Report:
         "unpriced_calls": sum(row["unpriced"] for row in models),
         "entered": {kind: str(usd) for kind, usd in by_hand.items()},
         "total_usd": str(sum(spent.values(), Decimal(0)) + sum(by_hand.values(), Decimal(0))),
-        "database_bytes": _stored_bytes(),
+        "database_bytes": tidying.stored_bytes(),
     }
 
 
@@ -103,7 +107,7 @@ def access(*, at: datetime) -> Report:
 def reviews(*, at: datetime) -> Report:
     """What waits for a supervisor, by age, and last week's work."""
     week = review.Week.before(at)
-    return {"waiting": dict(review.ageing(at=at)), "week": str(week), "done": _plain(review.report(week, at=at))}
+    return {"waiting": dict(review.ageing(at=at)), "week": str(week), "done": review.report(week, at=at)}
 
 
 def bottlenecks(*, at: datetime) -> Report:
@@ -116,16 +120,6 @@ def bottlenecks(*, at: datetime) -> Report:
 REPORTS: Mapping[str, Callable[..., Report]] = MappingProxyType(
     {each.__name__: each for each in (capacity, cost, access, reviews, bottlenecks)}
 )
-
-
-def _stored_bytes() -> int:
-    """What the main database takes on its disk."""
-    if connection.vendor == "sqlite":
-        file = Path(str(connection.settings_dict["NAME"]))
-        return sum(each.stat().st_size for each in file.parent.glob(f"{file.name}*"))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        return int(cursor.fetchone()[0])
 
 
 def _days(metric: str, *, at: datetime) -> list[int]:
@@ -144,15 +138,3 @@ def _trend(days: list[int]) -> dict[str, float]:
     recent = days[-28:]
     slope = statistics.linear_regression(range(len(days)), days).slope if len(days) > 1 else 0.0
     return {"per_day": statistics.fmean(recent) if recent else 0.0, "slope_per_day": slope}
-
-
-def _plain(value: Any) -> Any:
-    """JSON-ready: rows and moments as text."""
-    match value:
-        case dict():
-            return {str(name): _plain(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_plain(each) for each in value]
-        case None | bool() | int() | float() | str():
-            return value
-    return str(value)

@@ -57,18 +57,22 @@ def _why_no_vacuum(opened: sqlite3.Connection, file: Path, *, may_lock: bool) ->
     return "" if may_lock else "the exchange is open (--now does it all the same)"
 
 
+def stored_bytes() -> int:
+    """What the main database takes on its disk."""
+    if connection.vendor == "sqlite":
+        return _bytes(Path(str(connection.settings_dict["NAME"])))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        return int(cursor.fetchone()[0])
+
+
 def _bytes(file: Path) -> int:
     return sum(each.stat().st_size for each in file.parent.glob(f"{file.name}*") if each.name != f"{file.name}-shm")
 
 
 def _vacuumed() -> Iterator[Finding]:
     """Every table that we may; PostgreSQL's plain VACUUM lets others read and write."""
-    size = "SELECT pg_database_size(current_database())"
+    before = stored_bytes()
     with connection.cursor() as cursor:
-        cursor.execute(size)
-        before = cursor.fetchone()[0]
         cursor.execute("VACUUM (ANALYZE)")
-        cursor.execute(size)
-        yield Finding(
-            what="database", verdict=Verdict.OK, said=f"{before} -> {cursor.fetchone()[0]} bytes; VACUUM (ANALYZE)"
-        )
+    yield Finding(what="database", verdict=Verdict.OK, said=f"{before} -> {stored_bytes()} bytes; VACUUM (ANALYZE)")

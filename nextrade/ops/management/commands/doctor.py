@@ -1,4 +1,3 @@
-import argparse
 import json
 from datetime import timedelta
 from typing import Any
@@ -10,20 +9,13 @@ from nextrade.ops.care import doctor, finding, log_lines
 from nextrade.ops.care.finding import Verdict
 
 
-def span(text: str) -> timedelta:
-    try:
-        return log_lines.span(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 class Command(BaseCommand):
     help = "What is wrong, and what a person would do next; does none of it. Needs neither database nor web process."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("topic", choices=tuple(doctor.TOPICS))
-        parser.add_argument("--since", type=span, default=timedelta(hours=1), help="90m, 24h, 7d")
+        parser.add_argument("--since", type=log_lines.span, default=timedelta(hours=1), help="90m, 24h, 7d")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, topic: str, since: timedelta, **options: Any) -> None:

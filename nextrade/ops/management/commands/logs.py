@@ -1,4 +1,3 @@
-import argparse
 import json
 import re
 import sys
@@ -13,13 +12,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from nextrade.ops.care import log_lines
-
-
-def span(text: str) -> timedelta:
-    try:
-        return log_lines.span(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class Command(BaseCommand):
@@ -41,9 +33,9 @@ class Command(BaseCommand):
         find.add_argument("-C", "--context", type=int, default=0)
         find.add_argument("-c", "--count", action="store_true")
         pack = actions.add_parser("archive", help="compress rotated logs")
-        pack.add_argument("--older-than", type=span, default=timedelta(days=7))
+        pack.add_argument("--older-than", type=log_lines.span, default=timedelta(days=7))
         for one in (errors, slow, trends):
-            one.add_argument("--since", type=span, help="90m, 24h, 7d; everything otherwise")
+            one.add_argument("--since", type=log_lines.span, help="90m, 24h, 7d; everything otherwise")
             one.add_argument("--json", action="store_true")
         for one in (errors, slow, trends, find, pack):
             one.add_argument("--file", default=str(settings.LOG_FILE), help="instead of LOG_FILE; - for stdin")
