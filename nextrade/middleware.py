@@ -44,7 +44,8 @@ def request_id(get_response: Handler) -> Handler:
 def probes(get_response: Handler) -> Handler:
     """Answer health and metrics before anything that needs the database: session, user, rights.
 
-    Who comes with a session to the page may be somebody who is told more, so that goes the whole way first.
+    Who comes with a session to the page may be somebody who is told more, so that goes the whole way first. Where that
+    ends before the page, in an error's, the page is made without.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -52,7 +53,7 @@ def probes(get_response: Handler) -> Handler:
             return get_response(request)
         if request.path_info.startswith("/ht/") and settings.SESSION_COOKIE_NAME in request.COOKIES:
             response = get_response(request)
-            if response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+            if request.resolver_match and response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
                 return response
         match = resolve(request.path_info)
         answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)

@@ -16,7 +16,7 @@ from compliance.sealer import Sealer
 from nextrade.ops.demo import incidents, script
 from nextrade.ops.demo.script import Line
 from nextrade.ops.demo.stage import Clock, Stage
-from orders import tasks
+from orders import services, tasks
 from orders.models import EquityDay, Execution, Order
 
 QUIET = timedelta(minutes=45)
@@ -110,5 +110,6 @@ def _just_now(stage: Stage, until: datetime) -> None:
     for minutes, who, words in WAITING:
         line = Line(at=until - timedelta(minutes=minutes), who=who, words=words, is_new=minutes > 20 or who == "ben")
         stage.plan(line.at, partial(stage.say, line, decide=False))
+    stage.plan(until - timedelta(seconds=1), lambda: services.expire_stale(at=timezone.now()))
     stage.play(until)
     stage.clock(until)
