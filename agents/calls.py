@@ -58,10 +58,21 @@ def release_connections() -> None:
             connection.close()
 
 
-def _once(turn: Turn, agent: str, name: str, ask: Ask) -> AIMessage:
-    breaker = _enter(name, until=turn.deadline)
-    if not settings.SQLITE:  # a pool is short of connections while a model takes its time, a file is not
+def lend_connections() -> None:
+    """Give them back for a wait, or for another thread to go on: a pool is short of them, a file is not."""
+    if not settings.SQLITE:
         release_connections()
+
+
+def _once(turn: Turn, agent: str, name: str, ask: Ask) -> AIMessage:
+    try:
+        return _measured(turn, agent, name, ask, _enter(name, until=turn.deadline))
+    finally:
+        lend_connections()  # tools run in other threads, which would wait for a connection that this one keeps
+
+
+def _measured(turn: Turn, agent: str, name: str, ask: Ask, breaker: Breaker | None) -> AIMessage:
+    lend_connections()
     start = time.monotonic()
     try:
         with line.limited(llm.seconds(turn.deadline)):

@@ -52,7 +52,8 @@ def _conninfo() -> str:
 def _postgresql() -> BaseCheckpointSaver[Any]:
     conninfo = _conninfo()
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    saver = PostgresSaver(ConnectionPool(conninfo, min_size=1, max_size=8, kwargs=options, open=True))
+    check = ConnectionPool.check_connection
+    saver = PostgresSaver(ConnectionPool(conninfo, kwargs=options, check=check, open=True, **settings.MEMORY_POOL))
     with Connection.connect(conninfo, autocommit=True) as connection:
         while not _is_our_turn(connection):
             time.sleep(0.1)

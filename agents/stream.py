@@ -82,6 +82,7 @@ class Recorder:
             data=event.data,
             at=timezone.now(),
         )
+        calls.lend_connections()
 
     def say_rest(self, whole: str) -> None:
         """Tell what the preview held back; nothing where the whole answer reads otherwise than what was told."""
@@ -126,6 +127,7 @@ def begin(turn_id: uuid.UUID, *, owner: User, run: Callable[[Tell], Mapping[str,
             calls.release_connections()
 
     threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True, name=f"turn-{turn_id}").start()
+    calls.lend_connections()
     first = recorder.told.get()
     if isinstance(first, Exception):
         raise first

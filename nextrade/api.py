@@ -13,7 +13,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from nextrade import counting, errors, scopes
+from nextrade import counting, errors, resilience, scopes
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by way of the settings
     from rest_framework.views import APIView
@@ -95,6 +95,7 @@ class NewestFirst(CursorPagination):
 
 def error_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """Any error of a view as {"code", "message", "details"?, "request_id"}; None, and so a 500, for a surprise."""
+    error = resilience.away(error) or error
     described = _describe(error)
     if described is None:
         return None

@@ -10,17 +10,16 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
+from nextrade import resilience
 from nextrade.api import STATUS_OF
 from nextrade.errors import NexTradeError
 from nextrade.middleware import refusal
 
 API = ("/api/", "/chat")
-BACK_S = 30
 AGAIN = "Nothing was changed. Go back, reload the page and try again."
 WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
@@ -79,16 +78,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest, *_: Any) -> HttpResponse:
     """A surprise; or a refusal that no page told, or a database that is away, each with its own status."""
-    match sys.exc_info()[1]:
-        case NexTradeError() as error:
-            status = next(number for family, number in STATUS_OF if isinstance(error, family))
-            known = HTTPStatus(status)
-            return _api(request, known) or page(
-                request, status, text=_sentence(error.message), retry_after_s=_wait(error)
-            )
-        case OperationalError() | InterfaceError():
-            away = HTTPStatus.SERVICE_UNAVAILABLE
-            return _api(request, away) or page(request, 503, retry_after_s=BACK_S)
+    error = sys.exc_info()[1]
+    if away := resilience.away(error):
+        return _told(request, away, 503)
+    if isinstance(error, NexTradeError):
+        return _told(request, error, next(status for family, status in STATUS_OF if isinstance(error, family)))
     return _api(request, HTTPStatus.INTERNAL_SERVER_ERROR) or page(request, 500)
 
 
@@ -109,8 +103,16 @@ def locked_out(request: HttpRequest, *, left_s: float) -> HttpResponse:
     return page(request, 429, title="This name is locked for now", text=text, retry_after_s=left_s)
 
 
-def _wait(error: NexTradeError) -> float:
-    return float(getattr(error, "wait", 0) or 0)
+def _told(request: HttpRequest, error: NexTradeError, status: int) -> HttpResponse:
+    """A failure that has a name, by its name, and when to come back."""
+    wait_s = float(getattr(error, "wait", 0) or 0)
+    if not request.path.startswith(API):
+        text = "" if isinstance(error, resilience.DatabaseAway) else _sentence(error.message)
+        return page(request, status, text=text, retry_after_s=wait_s)
+    reply = refusal(status, error.reason, error.message, request)
+    if wait_s:
+        reply.headers["Retry-After"] = str(max(1, round(wait_s)))
+    return reply
 
 
 def _sentence(text: str) -> str:

@@ -6,12 +6,16 @@ least. Repeats may add a tenth to the calls, so that an outage is not answered b
 
 import functools
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import psycopg
+import psycopg_pool
 import tenacity
+from django.db import InterfaceError, OperationalError
 from prometheus_client import Counter
 
 from nextrade.errors import NexTradeError, Unavailable
@@ -22,6 +26,29 @@ MAX_RETRIES = 2
 FIRST_WAIT_S, LONGEST_WAIT_S = 1, 60
 RETRIES = Counter("nextrade_retries", "Calls that were made again after a failure", ["operation"])
 log = logging.getLogger(__name__)
+
+
+class DatabaseAway(Unavailable):
+    """The database does not answer. wait: seconds, for Retry-After."""
+
+    code = "database_unavailable"
+    wait = 30
+
+
+class DatabaseBusy(DatabaseAway):
+    """Every connection of this process is in use."""
+
+    code = "database_busy"
+    wait = 5
+
+
+def away(error: BaseException | None) -> DatabaseAway | None:
+    """What a caller may know of an error that comes of a database's absence; None for any other error."""
+    if not isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError | sqlite3.OperationalError):
+        return None
+    if isinstance(error, psycopg_pool.PoolTimeout) or isinstance(error.__cause__, psycopg_pool.PoolTimeout):
+        return DatabaseBusy("Every database connection is in use. Please try again in a moment.")
+    return DatabaseAway("The database does not answer. What was taken is kept; please try again in half a minute.")
 
 
 class RetryBudget:

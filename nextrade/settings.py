@@ -64,6 +64,11 @@ if "sqlite" in SUBJECTS_DATABASE["ENGINE"]:
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     }
+_size, _wait_s = env.int("NEXTRADE_DB_POOL_SIZE", default=16), env.int("NEXTRADE_DB_POOL_WAIT_S", default=5)
+# While the server is away an attempt to reach it ends as soon as its clients do, and the next client makes another:
+# with psycopg's five minutes of ever longer pauses, one that is back would not be seen for as long as it was away.
+DB_POOL = {"min_size": min(2, _size), "max_size": _size, "timeout": _wait_s, "reconnect_timeout": _wait_s}
+MEMORY_POOL = DB_POOL | {"min_size": 1, "max_size": max(1, _size // 2)}  # of what the supervisor remembers
 _database = DATABASES["default"]
 SQLITE = "sqlite" in _database["ENGINE"]
 if SQLITE:
@@ -75,16 +80,13 @@ if SQLITE:
     }
     if Path(_database["NAME"]).exists():  # only who starts before there is one may make it, as `migrate` does
         _database["OPTIONS"]["factory"] = Existing
-elif env.bool("NEXTRADE_DB_POOL", default=False):  # set by gunicorn alone: qcluster forks and breaks a pool
-    _database["OPTIONS"] = {
-        "connect_timeout": 5,
-        **_database.get("OPTIONS", {}),
-        "pool": {"min_size": 2, "max_size": 16, "timeout": 10},
-    }
 else:
     _database["OPTIONS"] = {"connect_timeout": 5, **_database.get("OPTIONS", {})}
-    _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
+    if env.bool("NEXTRADE_DB_POOL", default=False):  # set by gunicorn alone: qcluster forks and breaks a pool
+        _database["OPTIONS"]["pool"] = DB_POOL
+    else:
+        _database["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="")
