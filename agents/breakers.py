@@ -4,11 +4,15 @@ Context: a dead provider must not be called by every worker, nor hold every pers
 Choice: calls are free while the provider has answered lately; without such a proof at most THRESHOLD are under way,
 and as many failures in a row open the breaker; after RECOVERY one probe goes through. Cost: after a silence, a crowd
 waits for the first answer. Reads alone while all is well: a row is written every few seconds at most.
+With Redis a new proof is there too, and while it is nothing else is asked; without, or while that is away, the row is.
+A proof that could not be taken back because Redis was away ends within seconds, or with the first call that fails.
 """
 
 import logging
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F, Q
 
@@ -30,6 +34,8 @@ State = Breaker.State
 
 def admit(name: str, *, at: datetime) -> Breaker | None:
     """Let one call through, or None when it must wait for others' answers or the breaker is open (`is_shut`)."""
+    if settings.REDIS_URL and (proved_at := cache.get(_proof(name))):
+        return Breaker(name=name, proved_at=proved_at)
     row, _ = Breaker.objects.get_or_create(name=name)
     if row.state == State.CLOSED:
         is_proved = row.proved_at is not None and at - row.proved_at < PROOF_HOLDS
@@ -50,7 +56,9 @@ def succeeded(row: Breaker, *, at: datetime) -> None:
         if rows.filter(state=State.HALF_OPEN).update(state=State.CLOSED, opened_at=None, **proof):
             log.info("Circuit breaker '%s' recovered. Closing circuit.", row.name)
     elif row.failures or row.proved_at is None or at - row.proved_at > PROOF_IS_NEW:
-        rows.filter(state=State.CLOSED).update(**proof)
+        is_proved = rows.filter(state=State.CLOSED).update(**proof)
+        if is_proved and settings.REDIS_URL:
+            cache.set(_proof(row.name), at, PROOF_IS_NEW.total_seconds())
 
 
 def failed(row: Breaker, error: str, *, at: datetime) -> None:
@@ -60,6 +68,8 @@ def failed(row: Breaker, error: str, *, at: datetime) -> None:
         rows.filter(state=State.HALF_OPEN).update(state=State.OPEN, opened_at=at, last_error=error)
         return
     rows.filter(state=State.CLOSED).update(failures=F("failures") + 1, proved_at=None, last_error=error)
+    if settings.REDIS_URL:
+        cache.delete(_proof(row.name))
     with transaction.atomic():
         if not rows.filter(state=State.CLOSED, failures__gte=THRESHOLD).update(state=State.OPEN, opened_at=at):
             return
@@ -76,6 +86,10 @@ def reset(name: str, *, by: str, at: datetime) -> None:
         if not Breaker.objects.filter(pk=name).update(state=State.CLOSED, **fresh):
             raise Missing(f"there is no circuit breaker {name}")
         audit.record(Action.BREAKER_RESET, actor=by, at=at, details={"breaker": name})
+
+
+def _proof(name: str) -> str:
+    return f"breaker.{name}"
 
 
 def _try(row: Breaker, *, at: datetime) -> bool:

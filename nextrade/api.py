@@ -69,7 +69,7 @@ class RateLimit(throttling.SimpleRateThrottle):
         assert limit is not None
         assert period_s is not None
         who = f"user:{request.user.pk}" if request.user else self.get_ident(request)
-        count, left_s = counting.count(f"{scope}:{who}", period_s)
+        count, left_s = counting.count_briefly(f"{scope}:{who}", period_s)
         self.wait_s = left_s
         request.META["nextrade.rate_limit"] = {
             "RateLimit-Limit": str(limit),

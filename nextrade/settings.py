@@ -96,7 +96,7 @@ _stats: dict[str, str] = {
 }
 _shared: dict[str, str] = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nextrade_cache"}
 if REDIS_URL:
-    _shared = _stats = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    _shared = _stats = {"BACKEND": "nextrade.caches.SharedCache", "LOCATION": REDIS_URL}
 CACHE_PREFIX = env("NEXTRADE_CACHE_PREFIX", default="nextrade")
 _shared["KEY_PREFIX"] = _stats["KEY_PREFIX"] = CACHE_PREFIX
 CACHES = {"default": _shared, "stats": _stats}  # stats: django-q writes its state twice a second, too often for a table

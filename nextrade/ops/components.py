@@ -123,7 +123,9 @@ class Cache(Component):
         except Exception as error:
             raise ServiceUnavailable(f"it cannot be reached: {type(error).__name__}") from error
         if settings.REDIS_URL and found != "ok":
-            raise ServiceUnavailable("it does not keep what it is given")
+            raise ServiceUnavailable(
+                "Redis does not keep what it is given; rates and breakers are in the database alone"
+            )
 
 
 class Scheduler(Component):
