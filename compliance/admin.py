@@ -21,12 +21,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from compliance import audit, export, privacy, projection, proofs, review, search
 from compliance.audit import Action
-from compliance.lists import InfinitePaginator
+from compliance.lists import AFTER, BEFORE, InfinitePaginator, LongList, address
 from compliance.models import ComplianceEvent, EventType, Outcome, RestrictedSymbol
 from nextrade.errors import NexTradeError
 
@@ -61,7 +60,6 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
     """Nobody adds, changes or deletes here, whatever their rights; who may view may look. No list counts its rows."""
 
     actions: tuple[str, ...] = ()
-    paginator = InfinitePaginator
     show_full_result_count = False
     list_disable_select_all = True
     list_per_page = 50
@@ -70,6 +68,16 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
         title = str(self.opts.verbose_name_plural).capitalize()
         response: HttpResponseBase = super().changelist_view(request, {"title": title, **(extra_context or {})})
         return response
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LongList]:
+        return LongList
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *_: Any, **__: Any) -> Any:
+        after, before = (request.GET.get(name, "")[:40] for name in (AFTER, BEFORE))
+        return self.paginator_of(request)(queryset, per_page, after=after, before=before)
+
+    def paginator_of(self, request: HttpRequest) -> type[InfinitePaginator]:
+        return InfinitePaginator
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -81,7 +89,7 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
         return False
 
 
-class Trail(ChangeList):  # type: ignore[misc]
+class Trail(LongList):
     """A page of events; the people in it are looked up at once."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -214,7 +222,7 @@ class ComplianceEventAdmin(ReadOnly):
         """Its short id, which leads to all events of that order."""
         if event.order_id is None:
             return "-"
-        url = reverse("admin:compliance_timeline_order", args=[event.order_id])
+        url = address("admin:compliance_timeline_order", event.order_id)
         return format_html('<a class="nx-link nx-mono nx-nowrap" href="{}">{}</a>', url, str(event.order_id)[:8])
 
     @display(description="order")  # type: ignore[untyped-decorator]
@@ -306,7 +314,7 @@ def _named(pid: str, event: ComplianceEvent) -> str:
     leads to what that person did."""
     if not pid:
         return "-"
-    url = reverse("admin:compliance_timeline_person", args=[pid])
+    url = address("admin:compliance_timeline_person", pid)
     names = getattr(event, "names", None)
     if names is not None:
         return format_html('<a class="nx-nowrap nx-quiet" href="{}" title="{}">{}</a>', url, pid, names.get(pid, pid))

@@ -7,11 +7,13 @@ secret key of its own in the data directory, and no host but this machine answer
 import logging
 import os
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import reverse_lazy
+from django.urls import reverse
+from django.utils.functional import lazy
 
 from nextrade.headers import POLICY
 from nextrade.sqlite import Existing
@@ -402,6 +404,7 @@ HEARTBEAT_URL = env("HEARTBEAT_URL", default="")
 HEARTBEAT_METHOD = env("HEARTBEAT_METHOD", default="GET")
 
 # --- the admin
+page = lazy(cache(reverse), str)  # unlike reverse_lazy, which asks anew each time: two hundred times a page
 UNFOLD = {
     "SITE_TITLE": SITE_NAME,
     "SITE_HEADER": SITE_NAME,
@@ -417,8 +420,8 @@ UNFOLD = {
         "navigation": [
             {
                 "items": [
-                    {"title": "Today", "icon": "wb_twilight", "link": reverse_lazy("admin:index")},
-                    {"title": "Week", "icon": "bar_chart", "link": reverse_lazy("admin-week")},
+                    {"title": "Today", "icon": "wb_twilight", "link": page("admin:index")},
+                    {"title": "Week", "icon": "bar_chart", "link": page("admin-week")},
                 ],
             },
             {
@@ -427,7 +430,7 @@ UNFOLD = {
                     {
                         "title": "Orders",
                         "icon": "order_approve",
-                        "link": reverse_lazy("admin:orders_order_changelist"),
+                        "link": page("admin:orders_order_changelist"),
                         "badge": "orders.admin.queue.waiting",
                         "badge_variant": "primary",
                         "permission": "orders.admin.queue.may_see_orders",
@@ -435,31 +438,31 @@ UNFOLD = {
                     {
                         "title": "Executions",
                         "icon": "receipt_long",
-                        "link": reverse_lazy("admin:orders_execution_changelist"),
+                        "link": page("admin:orders_execution_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_execution"),
                     },
                     {
                         "title": "Accounts",
                         "icon": "account_balance_wallet",
-                        "link": reverse_lazy("admin:orders_account_changelist"),
+                        "link": page("admin:orders_account_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_account"),
                     },
                     {
                         "title": "Limits",
                         "icon": "tune",
-                        "link": reverse_lazy("admin:orders_limits_changelist"),
+                        "link": page("admin:orders_limits_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_limits"),
                     },
                     {
                         "title": "Trading states",
                         "icon": "front_hand",
-                        "link": reverse_lazy("admin:orders_tradingstate_changelist"),
+                        "link": page("admin:orders_tradingstate_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_tradingstate"),
                     },
                     {
                         "title": "Breaks",
                         "icon": "difference",
-                        "link": reverse_lazy("admin:orders_break_changelist"),
+                        "link": page("admin:orders_break_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_break"),
                     },
                 ],
@@ -470,19 +473,19 @@ UNFOLD = {
                     {
                         "title": "Audit trail",
                         "icon": "history_edu",
-                        "link": reverse_lazy("admin:compliance_complianceevent_changelist"),
+                        "link": page("admin:compliance_complianceevent_changelist"),
                         "permission": "compliance.admin.may_see_trail",
                     },
                     {
                         "title": "Integrity",
                         "icon": "verified",
-                        "link": reverse_lazy("trail-integrity"),
+                        "link": page("trail-integrity"),
                         "permission": "compliance.admin.may_see_trail",
                     },
                     {
                         "title": "Reviews",
                         "icon": "fact_check",
-                        "link": reverse_lazy("admin:compliance_reviewitem_changelist"),
+                        "link": page("admin:compliance_reviewitem_changelist"),
                         "badge": "compliance.review_admin.open_items",
                         "badge_variant": "warning",
                         "permission": lambda request: request.user.has_perm("compliance.view_reviewitem"),
@@ -490,25 +493,25 @@ UNFOLD = {
                     {
                         "title": "Legal holds",
                         "icon": "gavel",
-                        "link": reverse_lazy("admin:compliance_legalhold_changelist"),
+                        "link": page("admin:compliance_legalhold_changelist"),
                         "permission": lambda request: request.user.has_perm("compliance.view_legalhold"),
                     },
                     {
                         "title": "Restricted symbols",
                         "icon": "block",
-                        "link": reverse_lazy("admin:compliance_restrictedsymbol_changelist"),
+                        "link": page("admin:compliance_restrictedsymbol_changelist"),
                         "permission": lambda request: request.user.has_perm("compliance.view_restrictedsymbol"),
                     },
                     {
                         "title": "Conflicts",
                         "icon": "person_off",
-                        "link": reverse_lazy("admin:orders_conflict_changelist"),
+                        "link": page("admin:orders_conflict_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_conflict"),
                     },
                     {
                         "title": "Delegations",
                         "icon": "handshake",
-                        "link": reverse_lazy("admin:orders_delegation_changelist"),
+                        "link": page("admin:orders_delegation_changelist"),
                         "permission": lambda request: request.user.has_perm("orders.view_delegation"),
                     },
                 ],
@@ -519,7 +522,7 @@ UNFOLD = {
                     {
                         "title": "System",
                         "icon": "dashboard",
-                        "link": reverse_lazy("ops-system"),
+                        "link": page("ops-system"),
                         "badge": "nextrade.ops.system.firing",
                         "active": "nextrade.ops.system.is_here",
                         "badge_variant": "danger",
@@ -528,127 +531,127 @@ UNFOLD = {
                     {
                         "title": "Alerts",
                         "icon": "notifications_active",
-                        "link": reverse_lazy("admin:ops_alert_changelist"),
+                        "link": page("admin:ops_alert_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_alert"),
                     },
                     {
                         "title": "Deliveries",
                         "icon": "outgoing_mail",
-                        "link": reverse_lazy("admin:ops_delivery_changelist"),
+                        "link": page("admin:ops_delivery_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_delivery"),
                     },
                     {
                         "title": "Tickets",
                         "icon": "confirmation_number",
-                        "link": reverse_lazy("admin:ops_ticket_changelist"),
+                        "link": page("admin:ops_ticket_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_ticket"),
                     },
                     {
                         "title": "Silences",
                         "icon": "notifications_off",
-                        "link": reverse_lazy("admin:ops_silence_changelist"),
+                        "link": page("admin:ops_silence_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_silence"),
                     },
                     {
                         "title": "Health",
                         "icon": "monitor_heart",
-                        "link": reverse_lazy("ht"),
+                        "link": page("ht"),
                         "permission": lambda request: request.user.has_perm("django_q.view_schedule"),
                     },
                     {
                         "title": "Circuit breakers",
                         "icon": "electric_bolt",
-                        "link": reverse_lazy("admin:agents_breaker_changelist"),
+                        "link": page("admin:agents_breaker_changelist"),
                         "permission": lambda request: request.user.has_perm("agents.view_breaker"),
                     },
                     {
                         "title": "Alert rules",
                         "icon": "notification_important",
-                        "link": reverse_lazy("admin:ops_threshold_changelist"),
+                        "link": page("admin:ops_threshold_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_threshold"),
                     },
                     {
                         "title": "Model calls",
                         "icon": "smart_toy",
-                        "link": reverse_lazy("admin:agents_modelcall_changelist"),
+                        "link": page("admin:agents_modelcall_changelist"),
                         "permission": lambda request: request.user.has_perm("agents.view_modelcall"),
                     },
                     {
                         "title": "Model prices",
                         "icon": "payments",
-                        "link": reverse_lazy("admin:agents_modelprice_changelist"),
+                        "link": page("admin:agents_modelprice_changelist"),
                         "permission": lambda request: request.user.has_perm("agents.view_modelprice"),
                     },
                     {
                         "title": "Jobs",
                         "icon": "schedule",
-                        "link": reverse_lazy("admin:ops_jobs"),
+                        "link": page("admin:ops_jobs"),
                         "permission": lambda request: request.user.has_perm("ops.view_maintenancerun"),
                     },
                     {
                         "title": "Checklists",
                         "icon": "checklist",
-                        "link": reverse_lazy("admin:ops_checklistrun_changelist"),
+                        "link": page("admin:ops_checklistrun_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_checklistrun"),
                     },
                     {
                         "title": "Runs of jobs",
                         "icon": "event_available",
-                        "link": reverse_lazy("admin:ops_maintenancerun_changelist"),
+                        "link": page("admin:ops_maintenancerun_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_maintenancerun"),
                     },
                     {
                         "title": "Schedules",
                         "icon": "calendar_clock",
-                        "link": reverse_lazy("admin:django_q_schedule_changelist"),
+                        "link": page("admin:django_q_schedule_changelist"),
                         "permission": lambda request: request.user.has_perm("django_q.view_schedule"),
                     },
                     {
                         "title": "Tasks done",
                         "icon": "task_alt",
-                        "link": reverse_lazy("admin:django_q_success_changelist"),
+                        "link": page("admin:django_q_success_changelist"),
                         "permission": lambda request: request.user.has_perm("django_q.view_success"),
                     },
                     {
                         "title": "Tasks failed",
                         "icon": "error",
-                        "link": reverse_lazy("admin:django_q_failure_changelist"),
+                        "link": page("admin:django_q_failure_changelist"),
                         "permission": lambda request: request.user.has_perm("django_q.view_failure"),
                     },
                     {
                         "title": "Tasks queued",
                         "icon": "pending_actions",
-                        "link": reverse_lazy("admin:django_q_ormq_changelist"),
+                        "link": page("admin:django_q_ormq_changelist"),
                         "permission": lambda request: request.user.has_perm("django_q.view_ormq"),
                     },
                     {
                         "title": "Users",
                         "icon": "group",
-                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "link": page("admin:auth_user_changelist"),
                         "permission": lambda request: request.user.has_perm("auth.view_user"),
                     },
                     {
                         "title": "Emergency rights",
                         "icon": "emergency_home",
-                        "link": reverse_lazy("admin:ops_breakglass_changelist"),
+                        "link": page("admin:ops_breakglass_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_breakglass"),
                     },
                     {
                         "title": "Costs",
                         "icon": "receipt",
-                        "link": reverse_lazy("admin:ops_costentry_changelist"),
+                        "link": page("admin:ops_costentry_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_costentry"),
                     },
                     {
                         "title": "Service accounts",
                         "icon": "smart_toy",
-                        "link": reverse_lazy("admin:ops_serviceaccount_changelist"),
+                        "link": page("admin:ops_serviceaccount_changelist"),
                         "permission": lambda request: request.user.has_perm("ops.view_serviceaccount"),
                     },
                     {
                         "title": "API tokens",
                         "icon": "key",
-                        "link": reverse_lazy("admin:knox_authtoken_changelist"),
+                        "link": page("admin:knox_authtoken_changelist"),
                         "permission": lambda request: request.user.has_perm("knox.view_authtoken"),
                     },
                 ],

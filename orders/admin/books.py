@@ -5,14 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from compliance.admin import ReadOnly
-from compliance.lists import RecentValuesFilter, by_id
+from compliance.lists import RecentValuesFilter, address, by_id
 from orders.models import Account, Execution, Position
 from orders.payload import plain
 from orders.review import SIDE_COLOURS, usd
@@ -75,7 +74,7 @@ class ExecutionAdmin(ReadOnly):
 
     @display(description="order")  # type: ignore[untyped-decorator]
     def order_ref(self, execution: Execution) -> str:
-        url = reverse("admin:orders_order_review", args=[execution.order_id])
+        url = address("admin:orders_order_review", execution.order_id)
         return format_html('<a class="nx-link nx-mono" href="{}">{}</a>', url, str(execution.order_id)[:8])
 
 

@@ -105,10 +105,10 @@ class OrderAdmin(ReadOnly):
         orders: QuerySet[Order] = super().get_queryset(request).defer(*UNREAD)
         return orders
 
-    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *_: Any, **__: Any) -> Any:
+    def paginator_of(self, request: HttpRequest) -> type[InfinitePaginator]:
         """As long as nobody asked for a status, what waits comes before all others."""
         is_asked = any(name.startswith(("status", "mine", "soon")) for name in request.GET)
-        return (InfinitePaginator if is_asked else QueuePaginator)(queryset, per_page)
+        return InfinitePaginator if is_asked else QueuePaginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

@@ -5,28 +5,26 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
-from unfold.views import ChangeList
 
-from compliance.lists import InfinitePaginator, by_id, sliced
+from compliance.lists import InfinitePaginator, LongList, address, by_id, sliced
 from orders import instruments
 from orders.models import Order, Status
 
 SOON = timedelta(minutes=10)
 
 
-class Queue(ChangeList):  # type: ignore[misc]
+class Queue(LongList):
     """Rows lead to the review page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.full_result_count = self.result_count  # neither is known: unfold then tells of neither
 
-    def url_for_result(self, result: Order) -> str:
-        return reverse("admin:orders_order_review", args=[result.pk])
+    def url_for_result(self, result: Model) -> str:
+        return address("admin:orders_order_review", result.pk)
 
 
 class QueuePaginator(InfinitePaginator):
@@ -35,8 +33,11 @@ class QueuePaginator(InfinitePaginator):
 
     def rows(self, start: int, end: int) -> Any:
         is_waiting = Q(status=Status.PENDING_APPROVAL)
-        first = list(self.object_list.filter(is_waiting).order_by("created_at", "id")[:end])
         rest = self.object_list.exclude(is_waiting)
+        found = self.at_edge(rest, end - start) if start else None
+        if found is not None:
+            return found
+        first = list(self.object_list.filter(is_waiting).order_by("created_at", "id")[:end])
         taken = len(first)
         return [*first[start:], *sliced(rest, max(0, start - taken), end - taken)] if taken < end else first[start:]
 

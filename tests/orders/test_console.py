@@ -1,5 +1,7 @@
 """The approval console's live parts: the queue that keeps itself up to date, prices, filters, keys, mail."""
 
+import html
+import re
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +9,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -170,6 +174,45 @@ def test_pages_of_the_queue_leave_out_none_and_show_none_twice(
     assert len(shown) == len(set(shown)) == 10
     statuses = dict(Order.objects.values_list("pk", "status"))
     assert [statuses[pk] for pk in shown[:5]] == [Status.PENDING_APPROVAL] * 5
+
+
+def test_leafing_by_the_links_there_and_back_shows_what_the_page_numbers_show(
+    approver: Client, propose: Propose, bob: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orders.admin.queue import OrderAdmin
+
+    monkeypatch.setattr(OrderAdmin, "list_per_page", 2)
+    orders = [propose(symbol="F", quantity=str(number + 1), at=now) for number in range(11)]
+    for order in orders[:7]:
+        services.decline(order.pk, by=bob, version=order.version, reason="no", at=now)
+    by_number = [listed(approver, p=str(page + 1)) for page in range(6)]
+
+    there, (queue, found) = [], (QUEUE, approver.get(QUEUE))
+    while older := re.search(r'rel="next" href="([^"]+)"', found.content.decode()):
+        there.append(queue)
+        queue = QUEUE + html.unescape(older[1])
+        found = approver.get(queue)
+    pages = [*there, queue]
+
+    assert [_rows(approver, url) for url in pages] == by_number
+    assert "after=" in pages[1]
+    assert "OFFSET" not in _asked(approver, pages[4])
+    back = [queue]
+    while newer := re.search(r'rel="prev" href="([^"]+)"', approver.get(back[-1]).content.decode()):
+        back.append(QUEUE + html.unescape(newer[1]))
+    assert [_rows(approver, url) for url in back] == by_number[::-1]
+    assert _rows(approver, f"{QUEUE}?p=2&after=nonsense") == by_number[1]
+    assert _rows(approver, f"{QUEUE}?p=2&after={uuid.uuid4()}") == by_number[1]
+
+
+def _rows(client: Client, url: str) -> list[Any]:
+    return [row.pk for row in client.get(url).context["cl"].result_list]
+
+
+def _asked(client: Client, url: str) -> str:
+    with CaptureQueriesContext(connection) as seen:
+        client.get(url)
+    return "\n".join(query["sql"] for query in seen)
 
 
 def test_no_list_counts_its_rows_or_reads_what_it_does_not_show(
