@@ -11,11 +11,11 @@ to its root; whoever calls says what it must not be behind (compliance.sealer).
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, Model, OuterRef, QuerySet
 
 from compliance import mac, merkle, notes, proofs, trust
 from compliance.models import (
@@ -54,19 +54,29 @@ class Unsealed(NamedTuple):
 
 def unsealed(*, above: int = 0) -> QuerySet[ComplianceEvent]:
     """Events without a leaf, of those with a higher id."""
-    return ComplianceEvent.objects.filter(~Exists(Leaf.objects.filter(event_id=OuterRef("pk"))), pk__gt=above)
+    leaf = Leaf.objects.filter(event_id=OuterRef("pk"), event_id__gt=above)
+    return ComplianceEvent.objects.filter(~Exists(leaf), pk__gt=above)
 
 
 def oldest_unsealed() -> datetime | None:
     """When the oldest event happened that waits to be sealed, among the latest; one short query."""
-    newest = Leaf.objects.aggregate(newest=Max("event_id"))["newest"] or 0
-    oldest: datetime | None = unsealed(above=max(0, newest - RECENT)).aggregate(oldest=Min("ts_utc"))["oldest"]
+    oldest: datetime | None = unsealed(above=max(0, newest_sealed() - RECENT)).aggregate(oldest=Min("ts_utc"))["oldest"]
     return oldest
 
 
-def pending(*, above: int, refused: Collection[int]) -> list[Unsealed]:
-    """A batch of what is unsealed, oldest first, without those that were refused before."""
-    rows = unsealed(above=above).order_by("pk").values_list(*Unsealed._fields)[: BATCH + len(refused)]
+def newest() -> int:
+    """The highest id of an event, 0 without one."""
+    return ComplianceEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def newest_sealed() -> int:
+    return Leaf.objects.aggregate(newest=Max("event_id"))["newest"] or 0
+
+
+def pending(*, above: int, upto: int, refused: Collection[int]) -> list[Unsealed]:
+    """What is unsealed of a stretch of ids, without those that were refused before. A stretch, since a database that is
+    asked for the first of all sorts the whole backlog, batch after batch."""
+    rows = unsealed(above=above).filter(pk__lte=upto).order_by("pk").values_list(*Unsealed._fields)
     return [Unsealed(*row) for row in rows.iterator(chunk_size=5000) if row[0] not in refused]
 
 
@@ -133,8 +143,8 @@ def extend(log: str, events: Sequence[Unsealed], *, ring: trust.Keyring, signer:
     frontier = _frontier(before)
     first = frontier.size
     leaves = [merkle.leaf_hash(bytes(event.canonical)) for event in events]
-    _insert(Leaf, [(log, first + place, event.id, leaves[place]) for place, event in enumerate(events)])
-    _insert(Node, [(log, *node) for node in frontier.extend(leaves)])
+    insert(Leaf, [(log, first + place, event.id, leaves[place]) for place, event in enumerate(events)])
+    insert(Node, [(log, *node) for node in frontier.extend(leaves)])
     checkpoint = sign(log, frontier, before, [signer], at=at)
     for place, event in enumerate(events):
         if event.type == EventType.APPROVAL and event.order_id:
@@ -217,8 +227,8 @@ def _give_receipt(leaf: Leaf, order_id: UUID, checkpoint: Checkpoint) -> None:
     )
 
 
-def _insert(model: type[Leaf] | type[Node], rows: Sequence[tuple[str | int | bytes, ...]]) -> None:
-    """Many rows at once: the ORM's bulk_create takes ten times as long."""
+def insert(model: type[Model], rows: Sequence[Sequence[Any]]) -> None:
+    """Many rows at once, each a value for every column but the id: bulk_create takes ten times as long."""
     if not rows:
         return
     columns = [str(field.column) for field in model._meta.concrete_fields if not field.primary_key]

@@ -1,6 +1,7 @@
 """The sealer's round: seal what is there, put the new checkpoints outside, never go behind what stands outside."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -37,16 +38,23 @@ class Outbox:
 
 @dataclass
 class Sealer:
-    """One sealer's memory, which saves it work; another may seal at any moment."""
+    """One sealer's memory, which saves it work; another may seal at any moment.
+
+    It looks for events above `floor`, a minute back or two, in each round, and at the past below once an hour, a
+    stretch a round. reached: where a backlog of several rounds goes on. past: as far as the past has been looked at.
+    """
 
     outboxes: list[Outbox] = field(default_factory=lambda: [Outbox(sink) for sink in anchors.sinks()])
     seen: dict[str, notes.Checkpoint] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
     statements: int = 0
     floor: int = 0
+    next_floor: int = 0
+    reached: int = 0
+    past: int = 0
     newest_id: int = 0
     floor_at: datetime | None = None
-    all_at: datetime | None = None
+    past_at: datetime | None = None
 
     def start(self, *, at: datetime) -> None:
         """Make sure of key, past and sinks. Raises KeyProblem, SinkProblem, TrailBroken."""
@@ -65,10 +73,12 @@ class Sealer:
             seal.tip(name, ring)
         for name, newest in self.seen.items():
             require_progress(name, newest)
+        self.newest_id = seal.newest_sealed()
+        self.floor = self.next_floor = max(0, self.newest_id - seal.RECENT)
 
     def is_urgent(self) -> bool:
         """Whether something waits that may not wait for the second to be over."""
-        waiting = seal.unsealed(above=self.floor).filter(type__in=IMMEDIATE)
+        waiting = seal.unsealed(above=max(self.floor, self.reached)).filter(type__in=IMMEDIATE)
         return waiting.exclude(pk__in=self.refused).exists()
 
     def seal(self, *, at: datetime) -> int:
@@ -117,7 +127,7 @@ class Sealer:
         first, folder = seal.first_signed(), settings.KEYS_DIR
         found: dict[str, list[Unsealed]] = {}
         logs: dict[str, str] = {}
-        for event in seal.pending(above=self.floor, refused=self.refused):
+        for event in self._pending():
             if not seal.is_written_by_us(event, first_signed=first, folder=folder):
                 self.refused.add(event.id)
                 raise_alert("event_not_ours", actor="system:sealer", at=at, details={"event": event.id})
@@ -162,12 +172,25 @@ class Sealer:
             ):
                 outbox.checkpoints[checkpoint.log] = checkpoint.note
 
+    def _pending(self) -> Iterator[Unsealed]:
+        """A batch of what is unsealed: of a stretch of the past, then of what is new."""
+        if self.past < self.floor:
+            upto = min(self.past + seal.BATCH, self.floor)
+            yield from seal.pending(above=self.past, upto=upto, refused=self.refused)
+            self.past = upto
+        start, newest, found = max(self.reached, self.floor), seal.newest(), 0
+        while start < newest and found < seal.BATCH:
+            stretch = seal.pending(above=start, upto=start + seal.BATCH, refused=self.refused)
+            yield from stretch
+            start, found = start + seal.BATCH, found + len(stretch)
+        self.reached = start if start < newest else 0
+
     def _move_floor(self, at: datetime) -> None:
-        """Each minute stop looking again at what was sealed a minute ago; each hour look at all of it."""
-        if self.all_at is None or abs(at - self.all_at) >= LOOK_AT_ALL:
-            self.floor, self.all_at, self.floor_at = 0, at, at
-        elif self.floor_at is None or abs(at - self.floor_at) >= LOOK_BACK:
-            self.floor, self.floor_at = self.newest_id, at
+        """Each minute stop looking again at what was sealed a minute ago; each hour begin to look at all of it."""
+        if self.past_at is None or abs(at - self.past_at) >= LOOK_AT_ALL:
+            self.past, self.past_at = 0, at
+        if self.floor_at is None or abs(at - self.floor_at) >= LOOK_BACK:
+            self.floor, self.next_floor, self.floor_at = self.next_floor, self.newest_id, at
 
 
 def tips() -> list[Checkpoint]:

@@ -62,6 +62,38 @@ def test_an_event_that_commits_late_is_sealed_late_and_not_lost(sealer: Sealer) 
     assert list(Leaf.objects.order_by("leaf_index").values_list("event_id", flat=True)) == [early.pk, late.pk]
 
 
+def test_a_backlog_is_sealed_stretch_by_stretch(sealer: Sealer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "BATCH", 3)
+    for _ in range(8):
+        record()
+    rounds = [sealer.seal(at=NOON) for _ in range(4)]
+    assert sum(rounds) == 8
+    assert max(rounds) < 6
+    record()
+    assert sealer.seal(at=NOON) == 1
+    assert list(Leaf.objects.order_by("leaf_index").values_list("event_id", flat=True)) == list(
+        ComplianceEvent.objects.order_by("id").values_list("id", flat=True)
+    )
+
+
+def test_what_committed_very_late_is_found_by_the_look_at_the_past(
+    sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [record() for _ in range(12)]
+    late = events[1]
+    triggers.remove()
+    ComplianceEvent.objects.filter(pk=late.pk).delete()
+    sealer.seal(at=NOON)
+    late.save(force_insert=True)
+    triggers.reinstall()
+    monkeypatch.setattr(seal, "BATCH", 4)
+    monkeypatch.setattr(seal, "RECENT", 2)
+    another = Sealer()
+    another.start(at=NOON)
+    assert sum(another.seal(at=NOON) for _ in range(late.pk // 4 + 1)) == 1
+    assert Leaf.objects.latest("leaf_index").event_id == late.pk
+
+
 def test_checkpoints_are_put_outside_and_the_event_is_known_as_anchored(sealer: Sealer, vault: Path) -> None:
     event = record()
     assert proofs.states([event.pk]) == {}
@@ -198,6 +230,17 @@ def test_a_leaf_must_extend_the_tail(sealer: Sealer) -> None:
     sealer.seal(at=NOON)
     with pytest.raises(DatabaseError, match="extend the tail"), transaction.atomic():
         Leaf.objects.create(log=LOG, leaf_index=5, event_id=99, leaf_hash=bytes(32))
+
+
+def test_the_leaves_of_one_statement_must_follow_one_another(sealer: Sealer) -> None:
+    record()
+    sealer.seal(at=NOON)
+    for places in ((1, 3), (2, 3), (-1,)):
+        with pytest.raises(DatabaseError, match="extend the tail"), transaction.atomic():
+            Leaf.objects.bulk_create(
+                Leaf(log=LOG, leaf_index=place, event_id=99 + place, leaf_hash=bytes(32)) for place in places
+            )
+    Leaf.objects.bulk_create(Leaf(log=LOG, leaf_index=place, event_id=99 + place, leaf_hash=b"") for place in (1, 2))
 
 
 def test_a_quiet_round_signs_nothing(sealer: Sealer) -> None:
