@@ -2,19 +2,22 @@
 
 from django.db import migrations, models
 
+from nextrade.migrating import AddIndexQuietly
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('agents', '0006_citations'),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='message',
             index=models.Index(fields=['turn_id'], name='agents_message_turn'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='message',
             index=models.Index(fields=['created_at'], name='agents_message_at'),
         ),

@@ -2,19 +2,22 @@
 
 from django.db import migrations, models
 
+from nextrade.migrating import AddIndexQuietly
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('compliance', '0004_review'),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='complianceevent',
             index=models.Index(fields=['action', '-id'], name='compliance_event_action'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='complianceevent',
             index=models.Index(condition=models.Q(('request_id', ''), _negated=True), fields=['request_id'], name='compliance_event_request'),
         ),

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class OpsConfig(AppConfig):
@@ -9,9 +9,11 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance import erasure
-        from nextrade import telemetry, witness  # noqa: F401 - witness listens
+        from nextrade import migrating, telemetry, witness  # noqa: F401 - witness listens
         from nextrade.ops import checks, disposal, privacy, setup  # noqa: F401 - register themselves
 
         erasure.contributor(privacy.CONTRIBUTOR)
+        pre_migrate.connect(migrating.hurry, sender=self)
+        post_migrate.connect(migrating.take_time, sender=self)
         post_migrate.connect(setup.after_migrate, sender=self)
         telemetry.start()

@@ -3,8 +3,11 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from nextrade.migrating import AddIndexQuietly
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('orders', '0002_first_limits'),
@@ -12,7 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='order',
             index=models.Index(condition=models.Q(('status__in', ('pending_approval', 'approved', 'pending_new', 'new', 'partially_filled', 'pending_cancel'))), fields=['account'], name='orders_order_open'),
         ),

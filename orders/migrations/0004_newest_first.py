@@ -3,8 +3,11 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from nextrade.migrating import AddIndexQuietly
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('orders', '0003_open_orders'),
@@ -12,15 +15,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='execution',
             index=models.Index(fields=['-executed_at', '-id'], name='orders_execution_newest'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='order',
             index=models.Index(fields=['-created_at', '-id'], name='orders_order_newest'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='order',
             index=models.Index(fields=['symbol', '-created_at', '-id'], name='orders_order_symbol'),
         ),

@@ -3,8 +3,11 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from nextrade.migrating import AddIndexQuietly
+
 
 class Migration(migrations.Migration):
+    atomic = False
 
     dependencies = [
         ('orders', '0004_newest_first'),
@@ -20,23 +23,23 @@ class Migration(migrations.Migration):
             model_name='outbox',
             name='orders_outbox_undone',
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='approval',
             index=models.Index(fields=['at'], name='orders_approval_at'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='order',
             index=models.Index(fields=['status', 'created_at', 'id'], name='orders_order_state'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='order',
             index=models.Index(fields=['maker', '-created_at', '-id'], name='orders_order_maker'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='order',
             index=models.Index(condition=models.Q(('thread_id__isnull', False)), fields=['updated_at'], name='orders_order_moved'),
         ),
-        migrations.AddIndex(
+        AddIndexQuietly(
             model_name='outbox',
             index=models.Index(condition=models.Q(('done_at', None)), fields=['id'], name='orders_outbox_waiting'),
         ),
