@@ -186,3 +186,22 @@ def test_a_forged_user_name_stays_one_line() -> None:
     text = projection.line(event)
     assert len(text.splitlines()) == 1
     assert text.count(" | ") == 5
+
+
+def test_the_newest_violations_are_told_in_the_terminal(ann: User, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(25):
+        with transaction.atomic():
+            audit.record(
+                Action.INPUT_VALIDATION_FAILED, actor=audit.person(ann), at=NOON, details={"errors": [f"no. {number}"]}
+            )
+    with transaction.atomic():
+        audit.record(Action.CHAT_REQUEST, actor=audit.person(ann), at=NOON)
+
+    call_command("compliance", "violations")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    assert lines[-1].endswith(
+        "SAFETY_VIOLATION | Type: input_validation_failed | User: ann | Details: {'errors': ['no. 24']}"
+    )
+    call_command("compliance", "violations", last=1, json=True)
+    assert json.loads(capsys.readouterr().out)[0]["details"] == {"errors": ["no. 24"]}

@@ -50,6 +50,8 @@ def test_six_scrapes_of_four_processes_agree(four: Product) -> None:
     assert {count[FINISHED] - before[FINISHED] for count in counts} == {40}
     assert {count[STARTED] - before[STARTED] for count in counts} == {40}
     assert {count["nextrade_active_requests"] for count in counts} == {0}
+    log = (Path(four.env["NEXTRADE_DATA_DIR"]) / "web.err").read_text()
+    assert log.count(" - INFO - Initializing supervisor instance...") == 4
 
 
 def test_every_kind_of_process_is_weighed(four: Product) -> None:

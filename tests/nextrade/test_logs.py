@@ -16,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextrade import log_files, logs, telemetry
+from nextrade.errors import Invalid
 from nextrade.logs import TextFormatter, json_formatter
 from nextrade.ops import checks
 from nextrade.redaction import MOST, redact
+from nextrade.resilience import log_execution_time
 from tests.agents.test_chat import client
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -283,6 +285,31 @@ def test_the_settings_give_lines_to_stderr_and_the_file(tmp_path: Path) -> None:
     assert "token=[secret]" in done.stderr
     done = run({"NEXTRADE_DATA_DIR": str(tmp_path), "LOG_FORMAT": "json"}, code)
     assert [json.loads(line)["request_id"] for line in done.stderr.splitlines()] == [None, None]
+
+
+def test_what_is_for_development_is_told_when_asked_for(tmp_path: Path) -> None:
+    code = "import logging; logging.getLogger('it').debug('a detail')"
+    assert "a detail" not in run({"NEXTRADE_DATA_DIR": str(tmp_path)}, code).stderr
+    assert " - it - DEBUG - a detail\n" in run({"NEXTRADE_DATA_DIR": str(tmp_path), "LOG_LEVEL": "DEBUG"}, code).stderr
+
+
+def test_how_long_a_call_took_is_told_of_returned_failed_and_refused(caplog: pytest.LogCaptureFixture) -> None:
+    @log_execution_time
+    def work(error: Exception | None) -> None:
+        if error:
+            raise error
+
+    caplog.set_level("INFO")
+    work(None)
+    for error in (ValueError("no"), Invalid("no")):
+        with pytest.raises(type(error)):
+            work(error)
+    told = [(record.levelname, re.sub(r"\d+\.\d\ds$", "T", record.getMessage())) for record in caplog.records]
+    assert told == [
+        ("INFO", "Function work completed in T"),
+        ("ERROR", "Function work failed after T"),
+        ("WARNING", "Function work failed after T"),
+    ]
 
 
 # --- telemetry
