@@ -173,7 +173,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "nextrade" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "nextrade.static_files.StaticFiles"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
 LANGUAGE_CODE = "en-us"

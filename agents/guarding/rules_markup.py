@@ -53,7 +53,7 @@ MARKUP: tuple[TextRule, ...] = (
         "fake end of message",
         "fake chat tokens",
         75,
-        r"[-=#*_]{3,}\s{0,3}(?:end|begin|start)(?:ing)?\s(?:of\s)?(?:the\s)?(?:user|operator|system|developer|admin|untrusted|context|prompt|instructions?)[ \w]{0,24}[-=#*_]{3,}",
+        r"(?<![-=#*_])[-=#*_]{3,}+\s{0,3}(?:end|begin|start)(?:ing)?\s(?:of\s)?(?:the\s)?(?:user|operator|system|developer|admin|untrusted|context|prompt|instructions?)[ \w]{0,24}[-=#*_]{3,}",
         "--",
         "==",
         "##",
