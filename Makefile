@@ -60,7 +60,7 @@ audit: install
 	$(BIN)/python -m tests.supply_chain
 
 bench: install
-	$(BIN)/python -m tests.performance.chat_turn --write docs/figures.md
+	$(BIN)/python -m tests.performance.bench $(BENCH)
 
 campaigns: install
 	for database in sqlite $(TEST_DATABASE_URL); do \

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.journeys.conftest import Product, launch
 from tests.openai_server import openai_server
-from tests.performance.chat_turn import Client
+from tests.performance.chat_turn import Client, of
 
 CLIENTS, ROUNDS, MODEL_S = 128, 8, 1.0
 
@@ -62,7 +62,7 @@ def measure() -> dict[str, float]:
 
 
 def _clients(product: Product) -> list[Client]:
-    return [Client(product, ("ann", "ben")[number % 2]) for number in range(CLIENTS)]
+    return [of(product, ("ann", "ben")[number % 2]) for number in range(CLIENTS)]
 
 
 def _watch(url: str, alive: list[float], over: threading.Event) -> None:

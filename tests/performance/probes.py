@@ -5,6 +5,7 @@ Prints p50 and p99 in milliseconds, and what an answer costs the web processes i
 
 import argparse
 import http.client
+import json
 import statistics
 import sys
 import tempfile
@@ -69,7 +70,7 @@ def main() -> None:
             product = next(running)
             told = measure(product.url, product.processes["web"].pid, **how)
             running.close()  # type: ignore[attr-defined]
-    print("  ".join(f"{name} {value:.1f}" for name, value in told.items()))
+    print(json.dumps({name: round(value, 1) for name, value in told.items()}))
     sys.exit(0 if told["p99_ms"] <= GOAL_MS else 1)
 
 
