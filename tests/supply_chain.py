@@ -1,33 +1,61 @@
 """What the product is made of: known holes, licences, a bill of materials, secrets in the source. `make audit`.
 
-What cannot be asked (no network) is `unknown` and fails the audit, unless AUDIT_UNKNOWN=accept.
+What cannot be asked (no network) is `unknown` and fails the audit, unless AUDIT_UNKNOWN=accept. Findings that somebody
+has read and that are no secret: `detect-secrets scan FILE... > .secrets.baseline`.
 """
 
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 OUT = ROOT / "var" / "audit"
-READ_BY_US = {"peewee": "MIT", "TA-Lib": "BSD-2-Clause"}  # their packages do not say
+READ_BY_US = {  # their packages' metadata do not say
+    "axe-playwright-python": "MIT",
+    "peewee": "MIT",
+    "promql-parser": "MIT",
+    "pyrage": "MIT",
+    "TA-Lib": "BSD-2-Clause",
+}
+KNOWN_TO_BE_BROKEN = "django==3.0"
+NOT_SCANNED = ("tests", "requirements.lock", ".secrets.baseline", "agents/guarding/lexicon.py")
+"""Made-up keys, hashes of packages, hashes of findings, and words that mean secrets."""
+LINES_MOVED = 3
+"""What detect-secrets-hook exits with when it found nothing but moved lines."""
 REFUSED = ("AGPL", "GPL-2", "GPL-3", "GNU GENERAL PUBLIC", "GNU AFFERO", "SSPL", "BUSL", "COMMONS CLAUSE")
 
 
 def vulnerabilities() -> tuple[str, str]:
-    command = ["pip-audit", "--strict", "--disable-pip", "--require-hashes", "-r", "requirements.lock", "-f", "json"]
-    done = run(*command)
-    try:
-        report = json.loads(done.stdout)["dependencies"]
-    except (ValueError, KeyError):
-        return "unknown", (done.stderr.strip().splitlines() or ["no answer"])[-1]
+    """Ask about a version with known holes first: an index that knows of none there says nothing about ours."""
+    control = OUT / "control.txt"
+    control.write_text(KNOWN_TO_BE_BROKEN + "\n")
+    if not any(row.get("vulns") for row in _audited("--no-deps", "-r", str(control))):
+        return "unknown", f"the index cannot be asked: it names no hole of {KNOWN_TO_BE_BROKEN}"
+    report = _audited("--require-hashes", "-r", "requirements.lock")
     found = [f"{row['name']} {row['version']}: {hole['id']}" for row in report for hole in row.get("vulns", [])]
-    return ("bad", "; ".join(found)) if found else ("ok", f"{len(report)} packages without a known hole")
+    skipped = [row["name"] for row in report if "skip_reason" in row]
+    if found:
+        return "bad", "; ".join(found)
+    if skipped or not report:
+        return "unknown", f"not audited: {', '.join(skipped) or 'all'}"
+    return "ok", f"{len(report)} packages without a known hole"
+
+
+def _audited(*arguments: str) -> list[dict[str, Any]]:
+    """What pip-audit says of each package; nothing where it says nothing."""
+    done = run("pip-audit", "--disable-pip", *arguments, "-f", "json")
+    try:
+        return list(json.loads(done.stdout)["dependencies"])
+    except (ValueError, KeyError):
+        return []
 
 
 def licences() -> tuple[str, str]:
@@ -70,10 +98,15 @@ def materials() -> tuple[str, str]:
 
 
 def secrets() -> tuple[str, str]:
-    tracked = run("git", "ls-files", "--", ":!tests", ":!requirements.lock", ":!.secrets.baseline").stdout.split("\n")
-    done = run("detect-secrets-hook", "--baseline", ".secrets.baseline", *filter(None, tracked))
+    """Lines that look like secrets and are not in the baseline, which knows them by file and hash, not by line."""
+    baseline = OUT / "secrets.baseline"  # a copy: the hook writes into its baseline when a line has moved
+    shutil.copy(ROOT / ".secrets.baseline", baseline)
+    tracked = run("git", "ls-files", "--", *(f":!{path}" for path in NOT_SCANNED)).stdout.split()
+    done = run("detect-secrets-hook", "--baseline", str(baseline), *tracked)
+    if done.returncode in (0, LINES_MOVED):
+        return "ok", f"{len(tracked)} files"
     places = [line.split(":", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith("Location")]
-    return ("bad", "; ".join(places) or done.stderr[-200:]) if done.returncode else ("ok", f"{len(tracked)} files")
+    return "bad", "; ".join(places) or done.stderr[-200:]
 
 
 def code() -> tuple[str, str]:
