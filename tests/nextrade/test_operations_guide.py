@@ -59,16 +59,24 @@ def spellings(command: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.usefixtures("ann")
-@pytest.mark.parametrize(("place", "command"), [pytest.param(*found, id=" ".join(found)) for found in named()])
-def test_each_command_of_the_documents_can_be_given(place: str, command: str) -> None:
+def test_each_command_of_the_documents_can_be_given() -> None:
+    found = list(named())
+    assert len(found) > 150
+    assert [f"{place}: {command}: {wrong}" for place, command in found if (wrong := refusal(command))] == []
+
+
+def refusal(command: str) -> str:
+    """What the command's parser has against it; a bare name may lack arguments, for it is a mention."""
     for name, *arguments in spellings(command):
-        assert name in get_commands(), place
+        if name not in get_commands():
+            return "no such command"
         parser = load_command_class(get_commands()[name], name).create_parser("manage.py", name)
         try:
             parser.parse_args(arguments)
         except CommandError as error:
-            is_mention = not any(word.startswith("-") for word in arguments)
-            assert is_mention and "are required" in str(error), f"{place}: {error}"
+            if "are required" not in str(error) or any(word.startswith("-") for word in arguments):
+                return str(error)
+    return ""
 
 
 def test_the_documents_name_the_product_s_commands() -> None:
