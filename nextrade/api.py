@@ -13,7 +13,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from nextrade import counting, errors, resilience, scopes
+from nextrade import addresses, counting, errors, resilience, scopes
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, by way of the settings
     from rest_framework.views import APIView
@@ -68,7 +68,8 @@ class RateLimit(throttling.SimpleRateThrottle):
         limit, period_s = self.parse_rate(self.THROTTLE_RATES[scope])
         assert limit is not None
         assert period_s is not None
-        who = f"user:{request.user.pk}" if request.user else self.get_ident(request)
+        known = request.user.pk if request.user and scope != "login" else None
+        who = f"user:{known}" if known else addresses.counted_as(request)
         count, left_s = counting.count_briefly(f"{scope}:{who}", period_s)
         self.wait_s = left_s
         request.META["nextrade.rate_limit"] = {

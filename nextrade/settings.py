@@ -144,6 +144,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "nextrade.addresses.log_in_limit",
     "nextrade.sessions.timeouts",
     "nextrade.second_factor.required",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -238,10 +239,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "nextrade.api.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["nextrade.api.RateLimit"],
-    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": "20/min"},
+    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": env("NEXTRADE_LOGIN_RATE_LIMIT", default="20/min")},
     "EXCEPTION_HANDLER": "nextrade.api.error_response",
     "UNAUTHENTICATED_USER": None,
-    "NUM_PROXIES": TRUSTED_PROXIES,
 }
 REST_KNOX = {
     "TOKEN_TTL": timedelta(hours=12),

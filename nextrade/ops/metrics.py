@@ -13,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from nextrade import addresses
 from nextrade.middleware import refusal
 from nextrade.ops import counted
 from nextrade.ops.machine import Machine
@@ -37,29 +38,12 @@ def exposition() -> bytes:
 
 
 def may_scrape(request: HttpRequest) -> bool:
-    address = client_address(request)
+    address = addresses.client(request)
     if address is not None and (address.is_loopback or any(address in network for network in allowed())):
         return True
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     is_known = secrets.compare_digest(token.strip().encode(), settings.METRICS_TOKEN.encode())
     return bool(settings.METRICS_TOKEN) and scheme.lower() == "bearer" and is_known
-
-
-def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Who asks, as far as it can be believed: the entry of X-Forwarded-For that our outermost proxy wrote.
-
-    None where a proxy has passed it on that we know nothing of: it stands on loopback itself.
-    """
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    trusted = settings.TRUSTED_PROXIES
-    if not trusted and (hops or "Forwarded" in request.headers or "Via" in request.headers):
-        return None
-    said = hops[-min(trusted, len(hops))] if trusted and hops else request.META.get("REMOTE_ADDR", "")
-    try:
-        address = ipaddress.ip_address(said.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def allowed() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

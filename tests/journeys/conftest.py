@@ -138,7 +138,8 @@ def launch(data: Path, *, history_days: int = 0, **settings: str) -> Iterator[Pr
     """Start a product with some settings, and some days of a past; end it by its own pids."""
     port = free_port()
     env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
-    env |= {"NEXTRADE_DATA_DIR": str(data), "PORT": str(port), "NEXTRADE_RATE_LIMIT": "1000/min", **settings}
+    env |= {"NEXTRADE_DATA_DIR": str(data), "PORT": str(port), "NEXTRADE_RATE_LIMIT": "1000/min"}
+    env |= {"NEXTRADE_LOGIN_RATE_LIMIT": "1000/min", **settings}
     (data / "demo_secret_key").write_text("a-key-for-the-journeys-alone")
     server = os.environ.get("TEST_DATABASE_URL", "")
     database = f"journey_{uuid.uuid4().hex[:12]}"

@@ -5,14 +5,15 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 
-from nextrade import lockout
+from nextrade import addresses, lockout
 from nextrade.parsers import MAX_DEPTH
 from tests.agents.test_chat import client
 
@@ -159,6 +160,43 @@ def test_a_claimed_address_does_not_widen_the_limit_of_log_ins() -> None:
         for place in range(25)
     ]
     assert replies == [401] * 20 + [429] * 5
+
+
+@pytest.mark.django_db
+def test_tries_to_log_in_from_one_address_count_together_at_all_doors() -> None:
+    web = Client(REMOTE_ADDR="203.0.113.7")
+    for place in range(10):
+        assert web.post("/login/", {"username": f"a{place}", "password": "x"}).status_code == 200
+        assert web.post("/admin/login/", {"username": f"b{place}", "password": "x"}).status_code == 200
+    assert web.post(TOKEN, {"username": "c", "password": "x"}, content_type=JSON).status_code == 429
+    for door in addresses.WEB_DOORS:
+        reply = web.post(door, {"username": "d", "password": "x"})
+        assert reply.status_code == 429
+        assert 0 < int(reply["Retry-After"]) <= 60
+    assert web.get("/login/").status_code == 200
+    assert Client(REMOTE_ADDR="203.0.113.8").post("/login/", {"username": "d", "password": "x"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "connected", "claimed", "counted"),
+    [
+        (0, "203.0.113.7", "", "203.0.113.7"),
+        (0, "203.0.113.7", "198.51.100.1", "203.0.113.7"),
+        (1, "10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        (2, "10.0.0.1", "198.51.100.1, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
+        (1, "10.0.0.1", "not an address", "10.0.0.1"),
+        (0, "2001:db8:1:2::3", "", "2001:db8:1:2::/64"),
+        (0, "::ffff:203.0.113.7", "", "203.0.113.7"),
+        (0, "", "", "unknown"),
+    ],
+)
+def test_an_address_is_what_our_proxies_say_and_nobody_else(
+    proxies: int, connected: str, claimed: str, counted: str, settings: Any
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    claim = {"X-Forwarded-For": claimed} if claimed else {}
+    request = RequestFactory().get("/", REMOTE_ADDR=connected, headers=claim)
+    assert addresses.counted_as(request) == counted
 
 
 def manage(*arguments: str, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
