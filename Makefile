@@ -75,6 +75,7 @@ campaigns: install
 	  $(BIN)/python -m tests.campaigns.fuzz --database $$database; \
 	  $(BIN)/python -m tests.campaigns.guesses --database $$database; \
 	  $(BIN)/python -m tests.campaigns.outage --database $$database; \
+	  $(BIN)/python -m tests.campaigns.lost_database --database $$database; \
 	  $(BIN)/python -m tests.performance.approvals --database $$database; \
 	done
 	$(BIN)/python -m tests.campaigns.faults_watch

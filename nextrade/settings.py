@@ -89,6 +89,12 @@ else:
         _database["OPTIONS"]["pool"] = DB_POOL
     else:
         _database["CONN_MAX_AGE"] = 60
+if env("REPLICA_DATABASE_URL", default="") and not SQLITE:
+    DATABASES["replica"] = _replica = _database | env.db_url("REPLICA_DATABASE_URL")
+    _replica["OPTIONS"] = _database["OPTIONS"] | {"connect_timeout": 1}
+    if "pool" in _database["OPTIONS"]:
+        _replica["OPTIONS"]["pool"] = DB_POOL | {"timeout": 1, "reconnect_timeout": 1}
+    DATABASE_ROUTERS = ["nextrade.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="")
@@ -138,6 +144,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "nextrade.middleware.probes",
+    "nextrade.replica.tolerant_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from health_check.exceptions import ServiceUnavailable
 
+from nextrade import replica
 from nextrade.ops import database, processes
 from nextrade.ops.care import integrity, latency, log_lines
 from nextrade.ops.care.finding import Finding, Verdict
@@ -166,6 +167,10 @@ def _database(at: datetime, since: timedelta) -> Iterator[Finding]:
         said = f"integrity: {'; '.join(wrong)}"[:300] if wrong else f"{file.stat().st_size} bytes, integrity ok"
         step = integrity.RESTORE if wrong else ""
         yield Finding(what=f"{name} file", verdict=FAIL if wrong else OK, said=said, next_step=step)
+    if replica.ALIAS in settings.DATABASES:
+        far = replica.problem()
+        said = f"not asked, the primary answers for it: {far}" if far else "near enough to be asked"
+        yield Finding(what="replica", verdict=WARN if far else OK, said=said)
     yield _migrations()
     yield disk()
 

@@ -1,8 +1,10 @@
+import logging
 import signal
 import threading
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -10,11 +12,13 @@ from django.utils import timezone
 from compliance.sealer import Sealer
 from nextrade import witness
 from nextrade.errors import NexTradeError
+from nextrade.ops import waiting
 from nextrade.ops.models import Heartbeat
 
 TICK_S = 0.2
 TICKS = 5
 BEAT_EVERY = timedelta(seconds=10)
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -28,15 +32,32 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         try:
-            sealer = Sealer()
-            sealer.start(at=timezone.now())
             if once:
-                self.stdout.write(f"{sealer.seal(at=timezone.now())} events sealed")
-                return
-            witness.note_start("sealer")
-            _run(sealer, stop)
+                self.stdout.write(f"{_started().seal(at=timezone.now())} events sealed")
+            while not (once or stop.is_set()):
+                _run_while_there_is_a_database(stop)
         except (NexTradeError, DatabaseError) as error:
             raise CommandError(f"sealing stopped: {error}", returncode=1) from error
+
+
+def _started() -> Sealer:
+    sealer = Sealer()
+    sealer.start(at=timezone.now())
+    return sealer
+
+
+def _run_while_there_is_a_database(stop: threading.Event) -> None:
+    """With all that it knows learnt anew: who has brought the database back may have restored an older one."""
+    waiting.until_database(stop)
+    try:
+        if not stop.is_set():
+            sealer = _started()
+            witness.note_start("sealer")
+            _run(sealer, stop)
+    except waiting.AWAY as error:
+        if settings.SQLITE:
+            raise
+        log.warning("The database went away: %s", type(error).__name__)
 
 
 def _run(sealer: Sealer, stop: threading.Event) -> None:

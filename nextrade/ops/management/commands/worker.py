@@ -21,6 +21,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from nextrade import witness
+from nextrade.ops import waiting
 from nextrade.ops.models import Heartbeat
 from orders.models import AT_BROKER, Order, Outbox
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
     help = "Run the task queue (qcluster); ends all of it together, and ends it when it has gone silent."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        waiting.until_database()
         witness.note_start("worker")
         _wake()
         cluster = subprocess.Popen(
