@@ -4,11 +4,13 @@ A call keeps the cost of its day. A model without a price has no cost (null, nev
 budget sees it. Days are UTC.
 """
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +28,8 @@ from nextrade.errors import Exhausted
 log = logging.getLogger(__name__)
 MILLION = Decimal(1_000_000)
 WARN_AT = Decimal("0.8")
+PRICES_S = 10
+"""How old what a process knows of the prices may be."""
 SUMS = {
     "calls": Count("pk"),
     "input_tokens": Sum("input_tokens"),
@@ -53,9 +57,14 @@ class Budget:
         return max(Decimal(0), self.limit_usd - self.spent_usd)
 
 
-def prices(models: set[str], *, at: datetime) -> dict[str, ModelPrice]:
+def prices(models: set[str], *, at: datetime) -> Mapping[str, ModelPrice]:
     """The price of each model that holds at a moment; a model without one is absent."""
-    rows = ModelPrice.objects.filter(model__in=models, valid_from__lte=at.date()).order_by("valid_from")
+    return _prices(frozenset(models), at.date(), int(monotonic() / PRICES_S))
+
+
+@functools.lru_cache(maxsize=64)
+def _prices(models: frozenset[str], day: date, period: int) -> Mapping[str, ModelPrice]:
+    rows = ModelPrice.objects.filter(model__in=models, valid_from__lte=day).order_by("valid_from")
     return {price.model: price for price in rows}
 
 
@@ -128,6 +137,7 @@ def set_price(price: ModelPrice, *, by: User, at: datetime) -> None:
             "source": price.source,
         }
         audit.record(Action.PRICE_SET, actor=price.set_by, at=at, details=details)
+        transaction.on_commit(_prices.cache_clear)
 
 
 def _midnight(at: datetime) -> datetime:

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Checkpointer
+from langgraph.types import Checkpointer, Durability
 
 from agents import canary, database, llm, memory, portfolio, research, supervisor
 from agents.middleware import Desk, Memory
@@ -24,6 +24,9 @@ from agents.turn import Turn
 log = logging.getLogger(__name__)
 PROMPTS = Path(__file__).with_name("prompts")
 Graph = CompiledStateGraph[Any, Turn, Any, Any]
+KEPT: Durability = "exit"
+"""A turn is remembered when it ends, well or badly: nothing resumes in its middle, so nobody would read what each step
+wrote."""
 
 
 def build_graph(model: BaseChatModel, checkpointer: BaseCheckpointSaver[Any] | None) -> Graph:
@@ -41,7 +44,7 @@ def desk() -> Graph:
 
 def answer(turn: Turn) -> str:
     """Run one turn; the graph's last words. Raises ModelUnavailable."""
-    said = desk().invoke(_asked(turn), _config(turn), context=turn, durability="sync")
+    said = desk().invoke(_asked(turn), _config(turn), context=turn, durability=KEPT)
     return str(said["messages"][-1].text).strip()
 
 
@@ -51,7 +54,7 @@ def answer_aloud(turn: Turn) -> str:
     # langgraph's own waiting for messages takes one of the two
     config: RunnableConfig = {**_config(turn), "max_concurrency": 2}
     parts: Iterator[Any] = desk().stream(
-        _asked(turn), config, context=turn, durability="sync", stream_mode=["messages", "values"]
+        _asked(turn), config, context=turn, durability=KEPT, stream_mode=["messages", "values"]
     )
     for kind, part in parts:
         if kind == "values":

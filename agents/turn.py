@@ -84,6 +84,11 @@ class Turn:
         return answered[-1] if answered else self.models[0]
 
     @property
+    def is_mere_talk(self) -> bool:
+        """A model has answered, and called no tool."""
+        return bool(self.calls) and not self.steps["tool"]
+
+    @property
     def is_over(self) -> bool:
         return time.monotonic() >= self.deadline
 

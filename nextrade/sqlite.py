@@ -1,12 +1,18 @@
-"""A connection that opens what is there.
+"""A connection that opens what is there, and commits that need not reach the disk.
 
 With nothing there, SQLite makes an empty file; closing that throws away the WAL of the one that is missing, and with it
 what was written last. So whoever moved the file aside and back would have lost it.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
+
+from django.db import connection
+
+NORMAL = 1
 
 
 class Existing(sqlite3.Connection):
@@ -14,3 +20,19 @@ class Existing(sqlite3.Connection):
 
     def __init__(self, database: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(f"file:{quote(str(database))}?mode=rw", *args, **(kwargs | {"uri": True}))
+
+
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """What is committed inside outlives the process, but may be lost with the machine's power. On other databases and
+    inside a transaction nothing changes."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with connection.cursor() as cursor:
+        (before,) = cursor.execute("PRAGMA synchronous").fetchone()
+        cursor.execute(f"PRAGMA synchronous={min(before, NORMAL)}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA synchronous={before}")

@@ -7,11 +7,13 @@ prefix = ""
 
 def begin() -> None:
     """And nothing is known any more of what was looked at and asked before."""
+    from agents import costs
     from nextrade.ops import asking, results
 
     global prefix
     results.WATCH.forget()
     asking.forget()
+    costs._prices.cache_clear()
     prefix = uuid.uuid4().hex
 
 

@@ -31,6 +31,7 @@ def price(db: None) -> ModelPrice:
 
 
 def make_price(model: str, fresh: str, cached: str, output: str, since: date = date(2026, 1, 1)) -> ModelPrice:
+    costs._prices.cache_clear()
     return ModelPrice.objects.create(
         model=model,
         valid_from=since,
