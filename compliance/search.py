@@ -35,7 +35,7 @@ def _ways(term: str) -> Iterator[Q]:
         about = by_id(field, term)
         if about is not None:
             yield about
-    yield Q(request_id=term)
+    yield Q(request_id=term) & ~Q(request_id="")  # said again, or SQLite does not take the index, which is of those
     yield Q(action=term.lower().replace(" ", "_"))
     people = get_user_model().objects.filter(username__iexact=term).values_list("pk", flat=True)
     for pid in (term, *(f"user:{key}" for key in people)):

@@ -1,7 +1,7 @@
 """What a browser is told it may do with our pages.
 
-The strictest policy is everybody's; two places get what their libraries cannot do without: `unsafe-eval` and inline
-styles under /admin/ (unfold), inline styles and data images for the API's documentation (Swagger UI).
+The strictest policy is everybody's; one place gets what its library cannot do without: `unsafe-eval` and inline styles
+under /admin/ (unfold).
 """
 
 from collections.abc import Callable
@@ -31,8 +31,6 @@ LOOSER = (
         "/admin/",
         {"script-src": [SELF, UNSAFE_EVAL, NONCE], "style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]},
     ),
-    ("/docs", {"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}),
-    ("/api/v1/docs/", {"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}),
 )
 HEADERS = MappingProxyType(
     {

@@ -1,11 +1,11 @@
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
 from agents.api import Chat
 from compliance import desk_admin
-from nextrade import auth, error_pages, oidc, pages
+from nextrade import auth, error_pages, oidc, pages, reference
 from nextrade.desk import books, report, talk
 from nextrade.ops import dossier, verification, weekly
 from nextrade.ops.health import HealthJson, HealthPage, alive
@@ -20,7 +20,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("orders.urls")),
     path("", include("compliance.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("docs/", reference.page, name="docs"),
 ]
 
 
@@ -66,5 +66,5 @@ urlpatterns = [
     path("health/ready", HealthJson.as_view()),
     path("metrics", metrics, name="metrics"),
     path("chat", Chat.as_view()),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema")),
+    path("docs", reference.page),
 ]

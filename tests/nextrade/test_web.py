@@ -46,6 +46,7 @@ def test_every_answer_tells_the_browser_what_it_may_do(path: str) -> None:
     assert rules["default-src"] == rules["object-src"] == rules["base-uri"] == rules["frame-ancestors"] == "'none'"
     assert "unsafe-inline" not in rules["script-src"]
     assert ("unsafe-eval" in rules["script-src"]) == path.startswith("/admin/")
+    assert ("unsafe-inline" in rules["style-src"]) == path.startswith("/admin/")
     assert "*" not in reply["Content-Security-Policy"]
     assert "http" not in reply["Content-Security-Policy"]
     assert reply["X-Frame-Options"] == "DENY"

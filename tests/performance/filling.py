@@ -21,6 +21,8 @@ ACTIONS = ("chat_request", "input", "output", "order_proposed", "order_approved"
 STATUSES = ("filled", "filled", "filled", "filled", "denied", "declined", "lapsed", "withdrawn")
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "KO", "PEP", "F", "INTC", "DIS")
 WAITING = 40
+HURRY_POSTGRES = ("SET synchronous_commit = off", "SET session_replication_role = replica")
+HURRY_SQLITE = ("PRAGMA synchronous = OFF", "PRAGMA cache_size = -600000", "PRAGMA temp_store = MEMORY")
 
 
 def fill(*, events: int, orders: int) -> None:
@@ -33,6 +35,15 @@ def fill(*, events: int, orders: int) -> None:
             cursor.execute("ANALYZE")
         else:
             cursor.execute("PRAGMA optimize=0x10002")
+
+
+def hurry() -> None:
+    """Let this connection write without what guards against a loss of power, and with memory for the indexes; before
+    `fill`, outside of a transaction, on a database that is thrown away."""
+    is_postgres = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        for sql in HURRY_POSTGRES if is_postgres else HURRY_SQLITE:
+            cursor.execute(sql)
 
 
 def _traders() -> int:
