@@ -84,5 +84,7 @@ def wanted(term: str) -> Q:
     if term.startswith("nx-"):
         return Q(client_order_id__gte=term, client_order_id__lte=f"{term}~")
     makers = list(User.objects.filter(username__iexact=term).values_list("pk", flat=True))
-    is_symbol = term.upper() in instruments.ALL
-    return Q(symbol=term.upper()) if is_symbol and not makers else Q(maker__in=makers) | Q(symbol=term.upper())
+    of_makers, of_symbol = Q(maker__in=makers), Q(symbol=term.upper())
+    if makers and term.upper() in instruments.ALL:
+        return of_makers | of_symbol
+    return of_makers if makers else of_symbol
