@@ -202,7 +202,7 @@ class ComplianceEventAdmin(ReadOnly):
         if found is None:
             return "not sealed yet"
         text = json.dumps(found, indent=2, ensure_ascii=False).replace("\\n", "\n")
-        return format_html('<pre class="nx-pre nx-wrap" x-ignore>{}</pre>', text)
+        return format_html('<pre class="nx-pre nx-wrap" tabindex="0" x-ignore>{}</pre>', text)
 
     @display(description="who")  # type: ignore[untyped-decorator]
     def who(self, event: ComplianceEvent) -> str:
@@ -256,12 +256,12 @@ class ComplianceEventAdmin(ReadOnly):
     @display(description="details")  # type: ignore[untyped-decorator]
     def facts(self, event: ComplianceEvent) -> str:
         text = json.dumps(privacy.told(event), indent=2, ensure_ascii=False, default=str)
-        return format_html('<pre class="nx-pre" x-ignore>{}</pre>', legible(text))
+        return format_html('<pre class="nx-pre" tabindex="0" x-ignore>{}</pre>', legible(text))
 
     @display(description="bytes")  # type: ignore[untyped-decorator]
     def bytes_stored(self, event: ComplianceEvent) -> str:
         text = bytes(event.canonical).decode(errors="backslashreplace")
-        return format_html('<pre class="nx-pre nx-wrap" x-ignore>{}</pre>', legible(text))
+        return format_html('<pre class="nx-pre nx-wrap" tabindex="0" x-ignore>{}</pre>', legible(text))
 
 
 class RestrictedSymbolForm(forms.ModelForm):  # type: ignore[type-arg]

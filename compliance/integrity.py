@@ -43,8 +43,13 @@ class Certificate:
 def verdict(found: queries.Integrity, *, at: datetime) -> Verdict:
     doubts = [*found.problems, *queries.doubts(at=at)]
     behind = [log.log for log in found.logs if log.is_behind]
-    told = [_looked(found.last_full, "All of it"), _looked(found.last_recent, "What was sealed in the last two hours")]
-    if found.unsealed_s:
+    spans = ((found.last_full, "All of it"), (found.last_recent, "What was sealed in the last two hours"))
+    told = [_looked(event, what) for event, what in spans if event]
+    if not found.last_recent:
+        told.append("The first hourly verification is still to come.")
+    if any("waits to be sealed" in doubt for doubt in doubts):
+        told.append("Until an event is sealed, only the database's guards and its writer's signature stand for it.")
+    elif found.unsealed_s:
         waits = length(timedelta(seconds=found.unsealed_s))
         told.append(f"The oldest event that waits to be sealed is {waits} old.")
     else:
@@ -82,9 +87,7 @@ def page(*, at: datetime) -> dict[str, Any]:
     }
 
 
-def _looked(event: ComplianceEvent | None, what: str) -> str:
-    if event is None:
-        return f"{what} has not been verified yet."
+def _looked(event: ComplianceEvent, what: str) -> str:
     when = f"{event.ts_utc:%d %B %Y at %H:%M} UTC"
     number = event.details.get("events", event.details.get("leaves", "its"))
     if event.outcome == Outcome.SUCCESS:

@@ -174,7 +174,7 @@ class TokenAdmin(ModelAdmin):
 
 
 def _shown(text: str) -> str:
-    return format_html('<pre class="nx-pre" x-ignore>{}</pre>', legible(text))
+    return format_html('<pre class="nx-pre" tabindex="0" x-ignore>{}</pre>', legible(text))
 
 
 from nextrade.ops import (  # noqa: E402, F401 - register their pages

@@ -57,4 +57,4 @@ class ChecklistRunAdmin(ReadOnly):
     def evidence(self, run: ChecklistRun) -> Any:
         rows = ((each.verdict, each.name, legible(each.said)) for each in run.items.order_by("pk"))
         lines = format_html_join("\n", "{}\t{}\n\t{}", rows)
-        return format_html('<pre class="nx-pre" x-ignore>{}</pre>', lines)
+        return format_html('<pre class="nx-pre" tabindex="0" x-ignore>{}</pre>', lines)

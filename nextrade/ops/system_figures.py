@@ -17,13 +17,14 @@ GREY = "#9ca3af"
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """data, options: JSON for Chart.js, which unfold brings. said: the same in a sentence."""
+    """data, options: JSON for Chart.js, which unfold brings. said: the same in a sentence. is_empty: nothing known."""
 
     title: str
     kind: str
     data: str
     options: str
     said: str
+    is_empty: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,10 @@ def _chart(title: str, kind: str, labels: Sequence[str], datasets: Sequence[dict
         },
     }
     data = {"labels": list(labels), "datasets": list(datasets)}
-    return Chart(title=title, kind=kind, data=json.dumps(data), options=json.dumps(options), said=said)
+    is_empty = all(value is None for value in datasets[0]["data"])
+    return Chart(
+        title=title, kind=kind, data=json.dumps(data), options=json.dumps(options), said=said, is_empty=is_empty
+    )
 
 
 def _line(label: str, values: Sequence[float | None], colour: str) -> dict[str, Any]:
