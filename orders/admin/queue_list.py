@@ -38,7 +38,11 @@ class QueuePaginator(InfinitePaginator):
         found = self.at_edge(rest, end - start) if start else None
         if found is not None:
             return found
-        first = list(self.object_list.filter(_among_waiting()).order_by("created_at", "id")[:end])
+        first = list(
+            self.object_list.filter(_among_waiting() if self.object_list.query.where else is_waiting).order_by(
+                "created_at", "id"
+            )[:end]
+        )
         taken = len(first)
         return [*first[start:], *sliced(rest, max(0, start - taken), end - taken)] if taken < end else first[start:]
 

@@ -1,5 +1,6 @@
 """The product as it runs: its own processes, on a data directory, a port and a database of their own."""
 
+import atexit
 import json
 import os
 import shutil
@@ -7,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,18 +143,17 @@ def launch(data: Path, *, history_days: int = 0, **settings: str) -> Iterator[Pr
     env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
     env |= {"NEXTRADE_DATA_DIR": str(data), "PORT": str(port), "NEXTRADE_RATE_LIMIT": "1000/min"}
     env |= {"NEXTRADE_LOGIN_RATE_LIMIT": "1000/min", **settings}
-    (data / "demo_secret_key").write_text("a-key-for-the-journeys-alone")
     server = os.environ.get("TEST_DATABASE_URL", "")
     database = f"journey_{uuid.uuid4().hex[:12]}"
+    model = _model()
+    shutil.copytree(model.data, data, dirs_exist_ok=True, ignore=shutil.ignore_patterns("metrics", "run", "stats"))
     if server:
-        _sql(server, f"CREATE DATABASE {database}")
+        _sql(server, f"CREATE DATABASE {database} TEMPLATE {model.database}")
         env["DATABASE_URL"] = f"{server.rsplit('/', 1)[0]}/{database}"
     if os.environ.get("TEST_REDIS_URL"):
         env |= {"REDIS_URL": os.environ["TEST_REDIS_URL"], "NEXTRADE_CACHE_PREFIX": database}
     product = Product(env=env, port=port)
     try:
-        product.manage("migrate", "--verbosity", "0")
-        product.manage("collectstatic", "--no-input", "--verbosity", "0")
         if history_days:
             product.manage("demo_history", "--days", str(history_days))
         product.people = {person["username"]: person for person in json.loads(product.manage("demo_cast", "--json"))}
@@ -165,6 +167,33 @@ def launch(data: Path, *, history_days: int = 0, **settings: str) -> Iterator[Pr
             product.stop(name)
         if server:
             _sql(server, f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A migrated installation that each product begins as a copy of: migrating takes longer than most journeys."""
+
+    data: Path
+    database: str
+
+
+@cache
+def _model() -> Model:
+    """Made once a process, and gone with it."""
+    data = Path(tempfile.mkdtemp(prefix="journeys-"))
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
+    (data / "demo_secret_key").write_text("a-key-for-the-journeys-alone")
+    env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
+    env["NEXTRADE_DATA_DIR"] = str(data)
+    server, database = os.environ.get("TEST_DATABASE_URL", ""), f"journey_{uuid.uuid4().hex[:12]}"
+    if server:
+        _sql(server, f"CREATE DATABASE {database}")
+        atexit.register(_sql, server, f"DROP DATABASE {database} WITH (FORCE)")
+        env["DATABASE_URL"] = f"{server.rsplit('/', 1)[0]}/{database}"
+    made = Product(env=env, port=0)
+    made.manage("migrate", "--verbosity", "0")
+    made.manage("collectstatic", "--no-input", "--verbosity", "0")
+    return Model(data=data, database=database)
 
 
 def _sql(server: str, statement: str) -> None:
