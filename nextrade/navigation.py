@@ -12,7 +12,7 @@ address = lazy(cache(reverse), str)
 
 
 def page(title: str, icon: str, url: str, permission: Any = None, **more: Any) -> dict[str, Any]:
-    """An item. permission: a function of the request, or its path; more: unfold's `badge`, `badge_variant`, `active`."""
+    """permission: a function of the request, or its path; more: unfold's `badge`, `badge_variant` and `active`."""
     item = {"title": title, "icon": icon, "link": address(url), **more}
     return item if permission is None else {**item, "permission": permission}
 
