@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from agents import memory, metrics, services, stream
+from agents import memory, metrics, months, services, stream
 from agents.models import QueuedTurn
 from agents.serializers import rendered
 from nextrade.errors import NexTradeError
@@ -29,6 +29,10 @@ def forget_streams() -> int:
 
 def prune_checkpoints() -> int:
     return memory.prune()
+
+
+def make_months() -> int:
+    return months.make_ahead(at=timezone.now())
 
 
 def answer(*, turn_id: str) -> None:

@@ -31,6 +31,7 @@ def statements() -> Iterator[str]:
     yield f"GRANT SELECT ON {trail} TO {APP}"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {SEALER}"
     yield f"GRANT INSERT, UPDATE ON ops_heartbeat TO {SEALER}"
+    yield f"GRANT EXECUTE ON FUNCTION agents_modelcall_add_month(date) TO {APP}"
     for role, tables in ((APP, (EVENT,)), (SEALER, (EVENT, *SEALER_WRITES))):
         for table in tables:
             yield f"GRANT INSERT ({', '.join(_columns(table))}) ON {table} TO {role}"

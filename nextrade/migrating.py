@@ -13,6 +13,7 @@ from django.db.migrations import AddIndex
 
 LOCK_WAIT = "5s"
 STATE = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
+IS_PARTED = "SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass(%s)"
 
 
 def hurry(*, using: str = "default", **_: Any) -> None:
@@ -50,7 +51,7 @@ class AddIndexQuietly(AddIndex):
 
     def _run(self, way: str, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
         connection = schema_editor.connection
-        if connection.vendor != "postgresql":
+        if connection.vendor != "postgresql" or self._is_parted(connection, app_label):
             getattr(AddIndex, way)(self, app_label, schema_editor, *states)
             return
         if way == "database_forwards" and not schema_editor.collect_sql and self._is_built(connection):
@@ -58,6 +59,12 @@ class AddIndexQuietly(AddIndex):
         take_time(using=connection.alias)  # it waits for old transactions, and nobody waits for it
         getattr(AddIndexConcurrently(self.model_name, self.index), way)(app_label, schema_editor, *states)
         hurry(using=connection.alias)
+
+    def _is_parted(self, connection: Any, app_label: str) -> bool:
+        """Whose parts are one month's each, and have their own indexes: CONCURRENTLY is not for the whole."""
+        with connection.cursor() as cursor:
+            cursor.execute(IS_PARTED, [f"{app_label}_{self.model_name}"])
+            return cursor.fetchone() is not None
 
     def _is_built(self, connection: Any) -> bool:
         with connection.cursor() as cursor:

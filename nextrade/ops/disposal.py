@@ -1,4 +1,6 @@
-"""What operations keep for debugging only, and let go after 90 days: task results and log files that were rotated."""
+"""What operations keep for debugging only, and let go after 90 days: task results and log files that were rotated. And
+model calls, which tell what was spent, by whole months.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,7 +8,9 @@ from pathlib import Path
 from django.conf import settings
 from django_q.models import Task
 
-from compliance.retention import disposal
+from agents import months
+from agents.models import ModelCall
+from compliance.retention import disposal, holds, later
 
 
 @disposal("task results")
@@ -27,3 +31,15 @@ def log_files(before: datetime, is_dry: bool) -> int:
         if not is_dry:
             file.unlink()
     return len(old)
+
+
+@disposal("model calls")
+def model_calls(before: datetime, is_dry: bool) -> int:
+    """Kept as long as events that concern no order, and these 90 days; all of them while anything is on hold."""
+    month = later(before, -settings.COMPLIANCE_YEARS).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    old = ModelCall.objects.filter(at__lt=month)
+    if holds().exists():
+        return 0
+    if is_dry:
+        return old.count()
+    return int(old.delete()[0] if settings.SQLITE else months.drop_before(month))

@@ -173,6 +173,12 @@ JOBS = (
         what="drops all but the newest memory of each conversation",
     ),
     Job(
+        name="make_months",
+        cron="20 0 * * *",
+        function="agents.tasks.make_months",
+        what="makes the tables of the coming months' model calls, on PostgreSQL",
+    ),
+    Job(
         name="forget_streams",
         cron="*/5 * * * *",
         function="agents.tasks.forget_streams",

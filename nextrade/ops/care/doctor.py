@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from health_check.exceptions import ServiceUnavailable
 
+from agents import months
 from nextrade import replica
 from nextrade.ops import database, processes
 from nextrade.ops.care import integrity, latency, log_lines
@@ -167,12 +168,25 @@ def _database(at: datetime, since: timedelta) -> Iterator[Finding]:
         said = f"integrity: {'; '.join(wrong)}"[:300] if wrong else f"{file.stat().st_size} bytes, integrity ok"
         step = integrity.RESTORE if wrong else ""
         yield Finding(what=f"{name} file", verdict=FAIL if wrong else OK, said=said, next_step=step)
+    yield from _months(at)
     if replica.ALIAS in settings.DATABASES:
         far = replica.problem()
         said = f"not asked, the primary answers for it: {far}" if far else "near enough to be asked"
         yield Finding(what="replica", verdict=WARN if far else OK, said=said)
     yield _migrations()
     yield disk()
+
+
+def _months(at: datetime) -> Iterator[Finding]:
+    """Whether model calls of the coming months have tables of their own."""
+    try:
+        missing = months.missing(at=at)
+    except DatabaseError:
+        return
+    if not settings.SQLITE:
+        said = f"model calls of {', '.join(missing)} have no table" if missing else "model calls have tables"
+        step = "manage.py maintenance run make_months" if missing else ""
+        yield Finding(what="months", verdict=WARN if missing else OK, said=said, next_step=step)
 
 
 def _reason(text: str) -> str:
