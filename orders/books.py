@@ -37,11 +37,10 @@ def after(holding: Holding, *, side: str, quantity: Decimal, price_usd: Decimal,
     )
 
 
-def book(order: Order, account: Account, fill: Fill, *, broker: str) -> bool:
-    """Enter one fill, once: False when its exec_id is in the books already. The caller holds the account's lock."""
-    if Execution.objects.filter(exec_id=fill.exec_id).exists():
-        return False
-    Execution.objects.create(
+def book(order: Order, account: Account, fill: Fill, *, broker: str) -> Execution:
+    """Enter one fill. The caller holds the account's lock, and has seen that no execution has the fill's exec_id; the
+    database refuses a second one."""
+    execution = Execution.objects.create(
         exec_id=fill.exec_id,
         order=order,
         account=account,
@@ -54,7 +53,7 @@ def book(order: Order, account: Account, fill: Fill, *, broker: str) -> bool:
         executed_at=fill.executed_at,
     )
     _enter(account, order.symbol, order.side, fill)
-    return True
+    return execution
 
 
 def transfer(account: Account, amount_usd: Decimal, *, reason: str, at: datetime) -> None:

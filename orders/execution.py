@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -25,11 +26,13 @@ from orders.models import (
     Approval,
     Break,
     Event,
+    Execution,
     Order,
     Outbox,
     Status,
     TimeInForce,
 )
+from orders.quotes.base import Quote
 
 log = logging.getLogger(__name__)
 EXECUTOR = "system:executor"
@@ -52,22 +55,21 @@ def execute(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> None:
     Safe to run again at any point. Raises nothing for a broker that does not answer: the order is in doubt until it
     is asked.
     """
-    outbox = _claim(order_id, kind, at=at)
-    if outbox is None:
+    work = _waiting(order_id, kind, at=at)
+    if work is None:
         return
-    order = _ready(outbox.order, at=at) if kind == Outbox.Kind.SUBMIT else outbox.order
-    if order is not None:
-        try:
-            report = (
-                _send(order, is_first=outbox.attempts == 1, at=at)
-                if kind == Outbox.Kind.SUBMIT
-                else _recall(order, at=at)
-            )
-        except Unavailable as error:
-            _doubt(order, error, at=at)
-            return
-        record(order_id, report, at=at)
-    Outbox.objects.filter(pk=outbox.pk).update(done_at=at)
+    seen = queries.quote(work.symbol, at=at) if kind == Outbox.Kind.SUBMIT else None  # before a lock: it may be slow
+    order = _claim(work, seen=seen, at=at)
+    if order is None:
+        return
+    try:
+        report = (
+            _send(order, is_first=work.attempts == 0, at=at) if kind == Outbox.Kind.SUBMIT else _recall(order, at=at)
+        )
+    except Unavailable as error:
+        _doubt(order, error, at=at)
+        return
+    record(order_id, report, done=work.id, at=at)
 
 
 def untouched(*, most: int) -> Sequence[tuple[uuid.UUID, Outbox.Kind]]:
@@ -76,14 +78,18 @@ def untouched(*, most: int) -> Sequence[tuple[uuid.UUID, Outbox.Kind]]:
     return [(order_id, Outbox.Kind(kind)) for order_id, kind in rows]
 
 
-def record(order_id: uuid.UUID, report: Report, *, at: datetime) -> Order:
+def record(order_id: uuid.UUID, report: Report, *, done: int | None = None, at: datetime) -> Order:
     """Enter what the broker says: each fill once, then the status, in one transaction. The same report again changes
-    nothing; a fill that cannot be ours is a break, and is not booked."""
+    nothing; a fill that cannot be ours is a break, and is not booked. done: the work that this is the end of."""
     with transaction.atomic(durable=True):
         order, account = queries.locked(order_id)
+        if done:
+            Outbox.objects.filter(pk=done).update(done_at=at)
         event = EVENT_OF_REPORT[report.status]
-        known = list(order.executions.all())
-        fresh = [fill for fill in report.fills if fill.exec_id not in {execution.exec_id for execution in known}]
+        reported = [fill.exec_id for fill in report.fills]
+        booked = list(Execution.objects.filter(Q(order=order) | Q(exec_id__in=reported)).order_by("id"))
+        known = {execution.exec_id for execution in booked}
+        fresh = [fill for fill in report.fills if fill.exec_id not in known]
         total = order.cum_qty + sum((fill.quantity for fill in fresh), Decimal(0))
         if fresh and order.status in (
             Status.CANCELED,
@@ -103,16 +109,23 @@ def record(order_id: uuid.UUID, report: Report, *, at: datetime) -> Order:
             return order
         if target is None or (target == order.status and not fresh):
             return order
-        return _enter(order, account, report, fresh, event, at=at)
+        ours = [execution for execution in booked if execution.order_id == order.pk]
+        return _enter(order, account, report, ours, fresh, event, at=at)
 
 
 def _enter(
-    order: Order, account: Account, report: Report, fresh: Sequence[Fill], event: Event, *, at: datetime
+    order: Order,
+    account: Account,
+    report: Report,
+    booked: Sequence[Execution],
+    fresh: Sequence[Fill],
+    event: Event,
+    *,
+    at: datetime,
 ) -> Order:
     """Book the fills and move the order. A fill of an order that was over is legal, and always an alert."""
     actor = f"broker:{settings.BROKER}"
-    for fill in fresh:
-        books.book(order, account, fill, broker=settings.BROKER)
+    executions = [*booked, *(books.book(order, account, fill, broker=settings.BROKER) for fill in fresh)]
     if fresh and order.status in (Status.CANCELED, Status.EXPIRED):
         late = {"client_order_id": order.client_order_id, "status": str(order.status)}
         alerts.raise_alert("late_fill", actor=actor, at=at, order_id=order.pk, details=late)
@@ -121,7 +134,6 @@ def _enter(
         "broker_order_id": report.broker_order_id,
         "broker_status": report.raw_status,
     }
-    executions = list(order.executions.all())
     if executions:
         quantity = sum((execution.quantity for execution in executions), Decimal(0))
         paid = sum((execution.quantity * execution.price_usd for execution in executions), Decimal(0))
@@ -152,52 +164,64 @@ def reconcile(*, at: datetime) -> int:
     return asked
 
 
-def _claim(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> Outbox | None:
-    """Take the work, or None when it is done or somebody holds it. The compare-and-set is what holds on every
-    database."""
-    waiting = Outbox.objects.filter(order=order_id, kind=kind, done_at=None).exclude(lease_until__gt=at)
-    outbox = waiting.select_related("order").only("attempts", "order__client_order_id", "order__symbol").first()
-    if outbox is None:
-        return None
-    mine = Outbox.objects.filter(pk=outbox.pk, attempts=outbox.attempts, done_at=None)
-    if not mine.update(attempts=outbox.attempts + 1, lease_until=at + LEASE):
-        return None
-    outbox.attempts += 1
-    return outbox
+class Work(NamedTuple):
+    """A piece of work as it was found. attempts: how many have been made."""
+
+    id: int
+    kind: str
+    order_id: uuid.UUID
+    symbol: str
+    attempts: int
 
 
-def _ready(order: Order, *, at: datetime) -> Order | None:
-    """The order, checked a last time and committed as PENDING_NEW before the broker hears of it; None when it may not
-    go."""
-    seen = queries.quote(order.symbol, at=at)
+def _waiting(order_id: uuid.UUID, kind: Outbox.Kind, *, at: datetime) -> Work | None:
+    """The work, None when it is done or somebody holds it."""
+    rows = Outbox.objects.filter(order=order_id, kind=kind, done_at=None).exclude(lease_until__gt=at)
+    row = rows.values_list("pk", "kind", "order_id", "order__symbol", "attempts").first()
+    return row and Work._make(row)
+
+
+def _claim(work: Work, *, seen: Quote | None, at: datetime) -> Order | None:
+    """Take the work and commit that before the broker hears of it; None where another has it, or the order may not go.
+    The compare-and-set is what holds on every database."""
     with transaction.atomic(durable=True):
-        order, account = queries.locked(order.pk)
-        if order.status == Status.PENDING_NEW:
-            return order
-        if order.status != Status.APPROVED:
+        order, account = queries.locked(work.order_id)
+        mine = Outbox.objects.filter(pk=work.id, attempts=work.attempts, done_at=None)
+        if not mine.update(attempts=work.attempts + 1, lease_until=at + LEASE):
             return None
-        approvals = list(order.approvals.order_by("id"))
-        facts = queries.facts(
-            order,
-            account,
-            seen=seen,
-            at=at,
-            reference_usd=approvals[-1].quote_usd if approvals else None,
-            expires_at=approvals[-1].at + timedelta(seconds=settings.APPROVAL_TTL_S) if approvals else None,
-            approvals=len({approval.checker_id for approval in approvals}),
-            approvals_needed=order.approvals_needed,
-            stored_sha256=_one_hash(approvals),
-            actual_sha256=payload.sha256(order),
-        )
-        checks = risk.assess(queries.proposal(order), facts, phase=codes.Phase.SEND)
-        changes: dict[str, object] = {"checks": [*order.checks, *(check.as_json() for check in checks)]}
-        denials = risk.denials(checks)
-        if denials:
-            transitions.move(order, Event.DENY, actor=EXECUTOR, at=at, reason=risk.explain(denials), changes=changes)
+        if work.kind == Outbox.Kind.SUBMIT and not _is_ready(order, account, seen=seen, at=at):
+            Outbox.objects.filter(pk=work.id).update(done_at=at)
             return None
-        if order.time_in_force == TimeInForce.DAY:
-            changes["good_until"] = market.next_close(at)
-        return transitions.move(order, Event.SUBMIT, actor=EXECUTOR, at=at, changes=changes)
+        return order
+
+
+def _is_ready(order: Order, account: Account, *, seen: Quote | None, at: datetime) -> bool:
+    """Whether the order is PENDING_NEW: it was already, or has been checked a last time and moved."""
+    if order.status != Status.APPROVED:
+        return order.status == Status.PENDING_NEW
+    approvals = list(order.approvals.order_by("id"))
+    facts = queries.facts(
+        order,
+        account,
+        seen=seen,
+        at=at,
+        reference_usd=approvals[-1].quote_usd if approvals else None,
+        expires_at=approvals[-1].at + timedelta(seconds=settings.APPROVAL_TTL_S) if approvals else None,
+        approvals=len({approval.checker_id for approval in approvals}),
+        approvals_needed=order.approvals_needed,
+        stored_sha256=_one_hash(approvals),
+        actual_sha256=payload.sha256(order),
+    )
+    checks = risk.assess(queries.proposal(order), facts, phase=codes.Phase.SEND)
+    changes: dict[str, object] = {"checks": [*order.checks, *(check.as_json() for check in checks)]}
+    denials = risk.denials(checks)
+    if denials:
+        transitions.move(order, Event.DENY, actor=EXECUTOR, at=at, reason=risk.explain(denials), changes=changes)
+        return False
+    if order.time_in_force == TimeInForce.DAY:
+        changes["good_until"] = market.next_close(at)
+    transitions.move(order, Event.SUBMIT, actor=EXECUTOR, at=at, changes=changes)
+    return True
 
 
 def _one_hash(approvals: Sequence[Approval]) -> str | None:

@@ -3,31 +3,27 @@
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import DecimalField, ExpressionWrapper, F, Max, Q, Sum
+from django.db.models import DecimalField, ExpressionWrapper, F, Q, Sum
 
-from compliance import policy
 from nextrade.errors import Missing, Unavailable
-from orders import brokers, codes, instruments, load, market, payload, quotes, risk
+from orders import brokers, codes, desk, instruments, load, market, payload, quotes, risk
 from orders.models import (
     OPEN,
     Account,
-    Break,
     Conflict,
     Delegation,
-    EquityDay,
     Limits,
     Order,
     Position,
     Side,
     Switch,
-    TradingState,
 )
 from orders.quotes.base import Quote, QuoteMissing
 
@@ -55,7 +51,6 @@ STRICTEST: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 SHARES = DecimalField(max_digits=24, decimal_places=6)
 RESERVED = ExpressionWrapper((F("quantity") - F("cum_qty")) * F("reserve_price_usd"), output_field=SHARES)
-BREAKER = "system:breaker"
 OPEN_BUY = Q(status__in=OPEN, side=Side.BUY)
 
 
@@ -133,7 +128,7 @@ def current_limits(account_id: int, symbol: str) -> risk.Limits | None:
 
 def halt_reason(symbol: str, account_id: int, *, at: datetime) -> str:
     """Why trading is halted, empty when it is not."""
-    return _halt_file() or _state_reasons(symbol, account_id, at=at).get(TradingState.State.HALTED, "")
+    return _halt_file() or desk.read(account_id, symbol=symbol, at=at).halt_reason
 
 
 def facts(order: Order, account: Account, *, seen: Quote | None, at: datetime, **more: Any) -> risk.Facts:
@@ -146,40 +141,39 @@ def facts(order: Order, account: Account, *, seen: Quote | None, at: datetime, *
     reserved = others.committed_usd + others.waiting_usd
     books = Portfolio(cash_usd=account.cash_usd, reserved_usd=reserved, holdings=holdings(account, at=at))
     held = next((holding.quantity for holding in books.holdings if holding.symbol == order.symbol), Decimal(0))
-    marks = equity_marks(account, at=at, books=books)
-    states = _state_reasons(order.symbol, account.pk, at=at)
+    around = desk.read(account.pk, symbol=order.symbol, but=order.pk, at=at)
     return risk.Facts(
         at=at,
         limits=limits,
-        halt_reason=_halt_file() or states.get(TradingState.State.HALTED, ""),
-        reducing_reason=states.get(TradingState.State.REDUCING, ""),
+        halt_reason=_halt_file() or around.halt_reason,
+        reducing_reason=around.reducing_reason,
         is_account_active=account.is_active and account.owner.is_active,
         mode_problem=mode_problem(),
         is_instrument_known=instrument is not None,
         is_supported=(order.order_type, order.time_in_force) in terms.supports,
         commission_usd=terms.commission_usd,
         lot_size=instrument.lot_size if instrument else Decimal(1),
-        is_restricted=policy.is_restricted(order.symbol),
+        is_restricted=around.is_restricted,
         is_market_open=is_market_open(at),
         quote_usd=seen.price_usd if seen else None,
         quote_as_of=seen.as_of if seen else None,
         cash_usd=account.cash_usd,
         committed_usd=others.committed_usd,
         waiting_usd=others.waiting_usd,
-        firm_open_usd=_firm_open_usd(order),
+        firm_open_usd=around.firm_open_usd,
         held=held,
         selling=others.selling,
         equity_usd=books.equity_usd,
         symbol_usd=_worth(books, {order.symbol}),
         sector_usd=_worth(books, instruments.sector(instrument.sector) if instrument else {order.symbol}),
         gross_usd=_worth(books, {holding.symbol for holding in books.holdings}),
-        day_start_usd=marks.start_usd,
-        peak_usd=marks.peak_usd,
+        day_start_usd=around.start_usd,
+        peak_usd=around.peak_usd,
         orders_last_minute=others.last_minute,
         orders_today=others.today,
         duplicate_id=others.duplicate_id,
         opposite_id=others.opposite_id,
-        open_breaks=Break.objects.filter(Q(account=account) | Q(account=None), resolved_at=None).count(),
+        open_breaks=around.open_breaks,
         is_tainted=order.is_tainted,
         maker_id=order.maker_id,
         **more,
@@ -220,20 +214,6 @@ def _halt_file() -> str:
     return switch.read_text(errors="replace").strip()[:200] or "the file HALT is there"
 
 
-def _state_reasons(symbol: str, account_id: int, *, at: datetime) -> dict[str, str]:
-    """Each trading state that holds here and now, with the reason of the oldest row."""
-    here = Q(symbol="", account=None) | Q(symbol=symbol, account=None) | Q(symbol="", account=account_id)
-    lasting = Q(until=None) | Q(until__gt=at)
-    rows = TradingState.objects.filter(here, lasting, lifted_at=None).order_by("-id")
-    return dict(rows.values_list("state", "reason"))
-
-
-def _firm_open_usd(order: Order) -> Decimal:
-    """USD that the open buys of all accounts but this one order are reckoned to need."""
-    buys = Order.objects.filter(OPEN_BUY).exclude(pk=order.pk)
-    return buys.aggregate(total=Sum(RESERVED))["total"] or Decimal(0)
-
-
 def _worth(books: Portfolio, symbols: Collection[str]) -> Decimal | None:
     """USD at market of what is held of some symbols, None when one of them has no price."""
     values = [holding.market_value_usd for holding in books.holdings if holding.symbol in symbols]
@@ -255,19 +235,11 @@ class EquityMarks:
         return (1 - self.now_usd / self.peak_usd) * 100
 
 
-def equity_marks(account: Account, *, at: datetime, books: Portfolio | None = None) -> EquityMarks:
+def equity_marks(account: Account, *, at: datetime) -> EquityMarks:
     """How an account stands against its past; before its first day's end that is what was paid in."""
-    days = EquityDay.objects.filter(account=account, day__lt=at.date())
-    last = days.order_by("-day").first()
-    if last:
-        tripped = account.states.filter(set_by=BREAKER).aggregate(lifted_at=Max("lifted_at"))
-        since = tripped["lifted_at"].date() if tripped["lifted_at"] else date.min
-        start = last.equity_usd
-        peak = days.filter(day__gte=since).aggregate(peak=Max("equity_usd"))["peak"] or start
-    else:
-        start = peak = account.transfers.aggregate(total=Sum("amount_usd"))["total"] or Decimal(0)
-    now = (books or portfolio(account, at=at)).equity_usd
-    return EquityMarks(now_usd=now, start_usd=start, peak_usd=peak)
+    around = desk.read(account.pk, at=at)
+    now = portfolio(account, at=at).equity_usd
+    return EquityMarks(now_usd=now, start_usd=around.start_usd, peak_usd=around.peak_usd)
 
 
 def is_conflict(maker_id: int, checker_id: int) -> bool:
@@ -363,8 +335,10 @@ def review(order: Order, *, checker_id: int, at: datetime) -> Review:
 
 
 def locked(order_id: uuid.UUID) -> tuple[Order, Account]:
-    """An order and its account, the account's row locked first, as everywhere."""
-    account = Account.objects.select_for_update().select_related("owner").filter(orders=order_id).first()
-    if account is None:
+    """An order and its account, the account's row locked first, as everywhere: the database keeps to the order of
+    `of`."""
+    rows = Order.objects.select_for_update(of=("account", "self")).select_related("account__owner")
+    order = rows.filter(pk=order_id).first()
+    if order is None:
         raise Missing("there is no such order")
-    return Order.objects.select_for_update(of=("self",)).select_related("maker").get(pk=order_id), account
+    return order, order.account

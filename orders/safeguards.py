@@ -9,7 +9,7 @@ from django.db import transaction
 from compliance import alerts, audit
 from compliance.audit import Action
 from nextrade.errors import Invalid, Missing, Refused
-from orders import queries, risk
+from orders import desk, queries, risk
 from orders.models import (
     Account,
     EquityDay,
@@ -142,10 +142,10 @@ def _trip(account: Account, reason: str, *, until: datetime | None, at: datetime
     is_set = TradingState.objects.filter(account=account, state=state, lifted_at=None).exclude(until__lte=at).exists()
     if is_set:
         return 0
-    halt(account=account, state=state, until=until, reason=reason, by=queries.BREAKER, at=at)
+    halt(account=account, state=state, until=until, reason=reason, by=desk.BREAKER, at=at)
     with transaction.atomic():
         alerts.raise_alert(
-            "breaker_tripped", actor=queries.BREAKER, at=at, details={"account": account.pk, "reason": reason}
+            "breaker_tripped", actor=desk.BREAKER, at=at, details={"account": account.pk, "reason": reason}
         )
     return 1
 

@@ -123,7 +123,6 @@ def propose(request: Request, *, owner: User, by: str, at: datetime) -> Order:
             order.quote_usd, order.quote_as_of, order.quote_source = seen.price_usd, seen.as_of, seen.source
             order.reserve_price_usd = risk.unit_price(queries.proposal(order), facts)
             order.approvals_needed = _approvals_needed(order, facts)
-        order.save(force_insert=True)
         details: dict[str, Any] = {
             "codes": [check.code.value for check in denials],
             "model": request.model,
@@ -192,7 +191,8 @@ def approve(order_id: uuid.UUID, *, by: User, version: int, reason: str = "", at
         }
         results = [*order.checks, *(check.as_json() for check in checks)]
         if given < order.approvals_needed:
-            Order.objects.filter(pk=order.pk).update(checks=results, updated_at=at)
+            order.checks, order.updated_at = results, at
+            order.save(update_fields=["checks", "updated_at"])
             details = {"given": given, "needed": order.approvals_needed, "reason": reason, "payload_sha256": actual}
             details |= for_review
             audit.record(

@@ -88,18 +88,21 @@ def move(
 ) -> Order:
     """Make one legal move: compare-and-set on version, audit event in the same transaction, signal after the commit.
 
-    changes: other columns that move with the status. Raises IllegalTransition for an edge that is not in TABLE,
-    StaleOrder when somebody else moved the order first.
+    changes: other columns that move with the status. An order that is not saved yet is inserted where it moves to.
+    Raises IllegalTransition for an edge that is not in TABLE, StaleOrder when somebody else moved the order first.
     """
     source = Status(order.status)
     target = TABLE.get((source, event))
     if target is None:
         raise IllegalTransition(f"an order that is {source.value} cannot {event.value.replace('_', ' ')}")
     written = {**(changes or {}), "status": target, "version": order.version + 1, "updated_at": at}
-    if not Order.objects.filter(pk=order.pk, status=source, version=order.version).update(**written):
+    is_new = order._state.adding
+    if not is_new and not Order.objects.filter(pk=order.pk, status=source, version=order.version).update(**written):
         raise StaleOrder("the order has changed since it was read")
     for field, value in written.items():
         setattr(order, field, value)
+    if is_new:
+        order.save(force_insert=True)
     audit.record(
         ACTIONS[event],
         actor=actor,

@@ -4,7 +4,7 @@ Deterministic: what it does follows from the quotes, the clock and its settings.
 and each time they are asked about. Faults are switched on by tests, and used up one a call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,8 @@ from orders.models import WITH_STOP, OrderType, PaperFill, PaperOrder, Side, Tim
 
 CENT = Decimal("0.01")
 WORKING = ("new", "partially_filled")
+MOVING = ("status", "reason", "cum_qty", "is_triggered")
+"""What of an order's row changes after it has arrived."""
 
 
 class Fault(StrEnum):
@@ -46,15 +48,17 @@ class PaperBroker:
         if fault is Fault.LOST:
             raise InDoubt("timed out")
         price = quotes.provider().latest(ticket.symbol, at=at).price_usd  # before the transaction: it may be slow
+        paper = _received(ticket, fault, at=at)
+        fills = _match(paper, price, at=at)
         try:
             with transaction.atomic():
-                paper = _receive(ticket, fault, at=at)
-                _match(paper, price, at=at)
+                paper.save(force_insert=True)
+                PaperFill.objects.bulk_create(fills)
         except IntegrityError as error:
             raise DuplicateClientOrderId(f"{ticket.client_order_id} is known already") from error
         if fault in (Fault.TIMEOUT, Fault.SERVER_ERROR):
             raise InDoubt(fault)
-        return _report(paper)
+        return _report(paper, fills)
 
     def find(self, client_order_id: str, *, at: datetime) -> Report | None:
         symbol = PaperOrder.objects.filter(client_order_id=client_order_id).values_list("symbol", flat=True).first()
@@ -63,8 +67,11 @@ class PaperBroker:
         price = quotes.provider().latest(symbol, at=at).price_usd
         with transaction.atomic():
             paper = PaperOrder.objects.select_for_update().get(client_order_id=client_order_id)
-            _match(paper, price, at=at)
-        return _report(paper)
+            if paper.status in WORKING:
+                fills = _match(paper, price, at=at)
+                paper.save(update_fields=MOVING)
+                PaperFill.objects.bulk_create(fills)
+        return _report(paper, paper.fills.order_by("pk"))
 
     def cancel(self, client_order_id: str, *, at: datetime) -> Report | None:
         with transaction.atomic():
@@ -73,7 +80,8 @@ class PaperBroker:
                 return None
             if paper.status in WORKING:
                 _end(paper, "canceled", "asked for")
-        return _report(paper)
+                paper.save(update_fields=MOVING)
+        return _report(paper, paper.fills.order_by("pk"))
 
     def positions(self) -> Mapping[str, Decimal]:
         signs = {Side.BUY: 1, Side.SELL: -1}
@@ -89,12 +97,13 @@ class PaperBroker:
     def fill_late(self, client_order_id: str, *, quantity: Decimal, price_usd: Decimal, at: datetime) -> None:
         """Fill an order that is over, as exchanges sometimes do."""
         paper = PaperOrder.objects.get(client_order_id=client_order_id)
-        _fill(paper, quantity, price_usd, at=at)
+        _filled(paper, quantity, price_usd, at=at).save()
+        paper.save(update_fields=MOVING)
 
 
-def _receive(ticket: Ticket, fault: Fault | None, *, at: datetime) -> PaperOrder:
+def _received(ticket: Ticket, fault: Fault | None, *, at: datetime) -> PaperOrder:
     is_refused = fault is Fault.REJECT
-    return PaperOrder.objects.create(
+    return PaperOrder(
         client_order_id=ticket.client_order_id,
         symbol=ticket.symbol,
         side=ticket.side,
@@ -110,33 +119,32 @@ def _receive(ticket: Ticket, fault: Fault | None, *, at: datetime) -> PaperOrder
     )
 
 
-def _match(paper: PaperOrder, price: Decimal, *, at: datetime) -> None:
-    """Do with a working order what the market and the clock ask for."""
+def _match(paper: PaperOrder, price: Decimal, *, at: datetime) -> list[PaperFill]:
+    """Do with a working order what the market and the clock ask for; its new fills. Saves nothing."""
     if paper.status not in WORKING:
-        return
+        return []
     if paper.good_until is not None and at >= paper.good_until:
         _end(paper, "expired", "the day is over")
-        return
+        return []
+    fills = []
     if _is_triggered(paper, price) and _is_marketable(paper, price):
         left = paper.quantity - paper.cum_qty
         most = Decimal(settings.PAPER_MAX_FILL) or left
         if paper.time_in_force == TimeInForce.FOK and most < left:
             _end(paper, "canceled", "not all of it could be filled at once")
-            return
-        _fill(paper, min(left, most), _slipped(paper, price), at=at)
+            return []
+        fills.append(_filled(paper, min(left, most), _slipped(paper, price), at=at))
     if paper.status in WORKING and paper.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
         _end(paper, "canceled", "could not be filled at once")
+    return fills
 
 
 def _is_triggered(paper: PaperOrder, price: Decimal) -> bool:
     """Whether a stop's price has been reached, now or before; an order without one always is."""
     if paper.order_type not in WITH_STOP or paper.is_triggered or paper.stop_price is None:
         return True
-    reached = price >= paper.stop_price if paper.side == Side.BUY else price <= paper.stop_price
-    if reached:
-        paper.is_triggered = True
-        paper.save(update_fields=["is_triggered"])
-    return reached
+    paper.is_triggered = price >= paper.stop_price if paper.side == Side.BUY else price <= paper.stop_price
+    return paper.is_triggered
 
 
 def _is_marketable(paper: PaperOrder, price: Decimal) -> bool:
@@ -154,21 +162,19 @@ def _slipped(paper: PaperOrder, price: Decimal) -> Decimal:
     return min(got, paper.limit_price) if paper.side == Side.BUY else max(got, paper.limit_price)
 
 
-def _fill(paper: PaperOrder, quantity: Decimal, price_usd: Decimal, *, at: datetime) -> None:
+def _filled(paper: PaperOrder, quantity: Decimal, price_usd: Decimal, *, at: datetime) -> PaperFill:
     commission = (quantity * Decimal(settings.PAPER_COMMISSION_USD)).quantize(CENT)
-    PaperFill.objects.create(order=paper, quantity=quantity, price_usd=price_usd, commission_usd=commission, at=at)
     paper.cum_qty += quantity
     paper.status = "filled" if paper.cum_qty >= paper.quantity else "partially_filled"
-    paper.save(update_fields=["cum_qty", "status"])
+    return PaperFill(order=paper, quantity=quantity, price_usd=price_usd, commission_usd=commission, at=at)
 
 
 def _end(paper: PaperOrder, status: str, reason: str) -> None:
     paper.status, paper.reason = status, reason
-    paper.save(update_fields=["status", "reason"])
 
 
-def _report(paper: PaperOrder) -> Report:
-    fills = tuple(
+def _report(paper: PaperOrder, fills: Iterable[PaperFill]) -> Report:
+    told = tuple(
         Fill(
             exec_id=f"paper-{fill.pk}",
             quantity=fill.quantity,
@@ -176,13 +182,13 @@ def _report(paper: PaperOrder) -> Report:
             commission_usd=fill.commission_usd,
             executed_at=fill.at,
         )
-        for fill in paper.fills.order_by("pk")
+        for fill in fills
     )
     return Report(
         client_order_id=paper.client_order_id,
         broker_order_id=f"paper-{paper.pk}",
         status=paper.status,
         raw_status=paper.status,
-        fills=fills,
+        fills=told,
         reason=paper.reason,
     )

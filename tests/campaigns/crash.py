@@ -25,8 +25,8 @@ POINTS = (
     "propose:after",
     "approve:inside",
     "approve:after",
+    "claim:inside",
     "claim:after",
-    "ready:after",
     "submit:before",
     "submit:after",
     "record:before",
@@ -109,8 +109,8 @@ def _rig(point: str, chance: float, is_control: bool) -> None:
     services.propose = dying(services.propose, after="propose:after")
     services._queue = dying(services._queue, after="approve:inside")
     services.approve = dying(services.approve, after="approve:after")
+    execution._is_ready = dying(execution._is_ready, after="claim:inside")
     execution._claim = dying(execution._claim, after="claim:after")
-    execution._ready = dying(execution._ready, after="ready:after")
     execution.record = dying(execution.record, before="record:before", after="record:after")
     books.book = dying(books.book, after="book:inside")
 

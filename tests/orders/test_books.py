@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
 
 from orders import books, execution, queries, reconciliation, safeguards, services
 from orders.brokers.base import Fill
@@ -48,8 +49,9 @@ def test_ten_thousand_random_fills_and_a_rebuild_from_them_alone_agree(account: 
 def test_a_fill_is_booked_once(account: Account, propose: Propose) -> None:
     fill = Fill(exec_id="x", quantity=Decimal(1), price_usd=Decimal(5), commission_usd=Decimal(0), executed_at=NOON)
     order = propose()
-    assert books.book(order, account, fill, broker="paper")
-    assert not books.book(order, account, fill, broker="paper")
+    books.book(order, account, fill, broker="paper")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        books.book(order, account, fill, broker="paper")
 
 
 def test_books_that_agree_have_no_break(approved: Order) -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
-from orders import brokers, execution, safeguards, services
+from orders import brokers, execution, queries, safeguards, services
 from orders.brokers.paper import Fault
 from orders.models import Account, Execution, Order, Outbox, PaperOrder, Position, Status
 from tests.conftest import NOON, Propose
@@ -91,8 +91,10 @@ def test_a_lost_answer_leaves_the_order_in_doubt_and_the_broker_is_asked_before_
 def test_a_worker_that_dies_before_sending_is_followed_by_one_that_sends_once(
     approved: Order, line: WatchedBroker
 ) -> None:
-    assert execution._claim(approved.pk, Outbox.Kind.SUBMIT, at=NOON) is not None
-    assert execution._ready(approved, at=NOON) is not None
+    work = execution._waiting(approved.pk, Outbox.Kind.SUBMIT, at=NOON)
+    assert work is not None
+    assert execution._claim(work, seen=queries.quote("AAPL", at=NOON), at=NOON) is not None
+    assert execution._claim(work, seen=queries.quote("AAPL", at=NOON), at=NOON) is None
     submit(approved)
     assert status(approved) == Status.PENDING_NEW
     execution.reconcile(at=LATER)

@@ -1,15 +1,16 @@
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from compliance.models import ComplianceEvent, RestrictedSymbol
 from nextrade.errors import Invalid, Missing, NotPermitted
-from orders import execution, payload, safeguards, services
-from orders.models import Account, Approval, Limits, Order, Outbox, Status
+from orders import execution, payload, queries, safeguards, services, transitions
+from orders.models import Account, Approval, Event, Limits, Order, Outbox, Status
 from orders.services import CheckFailed, NotAnApprover, ReasonMissing, SelfApproval
 from orders.transitions import IllegalTransition, StaleOrder
 from tests.conftest import NOON, Propose, make_limits, person
@@ -295,3 +296,28 @@ def test_a_change_whose_event_cannot_be_written_does_not_happen(
         services.approve(order.pk, by=bob, version=order.version, at=NOON)
     assert Order.objects.get(pk=order.pk).status == Status.PENDING_APPROVAL
     assert not Approval.objects.exists()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock for all")
+@pytest.mark.django_db(transaction=True)
+def test_an_order_s_account_is_locked_before_the_order_and_both_are_read_as_they_are_then(propose: Propose) -> None:
+    order, found = propose(), []
+
+    def look() -> None:
+        with transaction.atomic():
+            seen, account = queries.locked(order.pk)
+            found.append((seen.version, seen.status, account.cash_usd))
+        connection.close()
+
+    waiting = threading.Thread(target=look)
+    with transaction.atomic():
+        account = Account.objects.select_for_update().get(pk=order.account_id)
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        assert Order.objects.select_for_update(nowait=True, of=("self",)).get(pk=order.pk).version == 1
+        transitions.move(order, Event.DECLINE, actor="user:1", at=NOON)
+        account.cash_usd = Decimal(7)
+        account.save()
+    waiting.join()
+    assert found == [(2, Status.DECLINED, Decimal(7))]
