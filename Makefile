@@ -7,7 +7,7 @@ export PORT
 export NEXTRADE_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 export NEXTRADE_ALERTD_TARGET ?= http://127.0.0.1:$(PORT)
 
-.PHONY: install run history test verify lint types audit bench campaigns e2e screenshots lock clean
+.PHONY: install run history test verify lint types audit bench machines growth soak campaigns e2e screenshots lock clean
 
 install: .venv/installed $(DATA)/demo_secret_key
 
@@ -61,6 +61,15 @@ audit: install
 
 bench: install
 	$(BIN)/python -m tests.performance.bench $(BENCH)
+
+machines: install
+	$(BIN)/python -m tests.performance.machines --write
+
+growth: install
+	$(BIN)/python -m tests.performance.growth --write
+
+soak: install
+	$(BIN)/python -m tests.performance.soak --write $(SOAK)
 
 campaigns: install
 	for database in sqlite $(TEST_DATABASE_URL); do \

@@ -6,6 +6,7 @@ from pathlib import Path
 data = Path(os.environ.get("NEXTRADE_DATA_DIR") or Path(__file__).resolve().parent.parent / "var").resolve()
 # prometheus_client decides when it is first imported whether it counts for one process or for all
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(data / "metrics"))
+Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))

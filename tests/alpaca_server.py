@@ -196,17 +196,17 @@ class AlpacaServer:
 
 
 @contextmanager
-def alpaca_server() -> Iterator[AlpacaServer]:
+def alpaca_server(*, host: str = "127.0.0.1", port: int = 0) -> Iterator[AlpacaServer]:
     alpaca = AlpacaServer()
 
     class Handler(_Handler):
         server_state = alpaca
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    alpaca.url = f"http://127.0.0.1:{server.server_port}"
+    alpaca.url = f"http://{host}:{server.server_port}"
     try:
         yield alpaca
     finally:

@@ -54,19 +54,19 @@ def agent_of(request: dict[str, Any]) -> str:
 
 
 @contextmanager
-def openai_server(script: Script) -> Iterator[OpenAIServer]:
+def openai_server(script: Script, *, host: str = "127.0.0.1") -> Iterator[OpenAIServer]:
     state = OpenAIServer(script)
 
     class Handler(_Handler):
         server_state = state
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
     server.block_on_close = False
     server.socket.listen(256)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    state.url = f"http://{host}:{server.server_port}/v1"
     try:
         yield state
     finally:

@@ -68,6 +68,10 @@ def chat(found: list[Any], who: str = "") -> Iterator[Figure]:
         yield Figure(
             id="S1", what=f"{name}, 8 clients", value=rate, unit="/s", goal=100 if has_goal else None, is_least=True
         )
+        if "cpu_ms" in row:
+            yield Figure(
+                id="S1", what=f"{name}, the processor's time of the web processes", value=row["cpu_ms"], unit="ms"
+            )
 
 
 def concurrency(found: list[Any]) -> Iterator[Figure]:
@@ -139,6 +143,13 @@ def memory(found: list[Any]) -> Iterator[Figure]:
     yield Figure(id="S10", what=what, value=found[0]["growth_pct"], unit="%", goal=5)
 
 
+def machines(found: list[Any]) -> Iterator[Figure]:
+    what, goal = "two web hosts against one, PostgreSQL and Redis, throughput", 1.8
+    yield Figure(id="S11", what=what, value=found[0]["ratio"], unit="x", goal=goal, is_least=True)
+    wrong = "what was found wrong of limits, breaker, counters, books and trail, after every machine was killed"
+    yield Figure(id="S11", what=wrong, value=found[0]["wrong"], unit="", goal=0)
+
+
 def long_thread(found: list[Any]) -> Iterator[Figure]:
     what = f"sent to the model, turn {found[0]['turns']} against turn 5"
     yield Figure(id="S12", what=what, value=found[0]["ratio"], unit="x", goal=1.5)
@@ -174,6 +185,7 @@ HARNESSES = (
     ),
     Harness(ids=("S9",), module="tests.performance.probes", read=probes),
     Harness(ids=("S10",), module="tests.performance.memory", read=memory),
+    Harness(ids=("S11",), module="tests.performance.machines", read=machines),
     Harness(ids=("S12",), module="tests.performance.long_thread", read=long_thread),
 )
 
@@ -192,7 +204,7 @@ def run(harness: Harness, *, is_full: bool) -> list[dict[str, Any]]:
         "command": told,
         "seconds": round(time.monotonic() - start),
         "load": round(os.getloadavg()[0], 1),
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        "date": today(),
         "commit": commit(),
         "machine": machine(),
     }
@@ -204,6 +216,10 @@ def commit() -> str:
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     return told.stdout.strip()
+
+
+def today() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def machine() -> str:
@@ -238,12 +254,7 @@ def number(value: float) -> str:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """How far each figure is from its goal, on a scale of powers: left of the line is better than the goal."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "nextrade", "font.size": 8}
-    from matplotlib import pyplot
-
+    pyplot = plots()
     rows = [row for row in rows if row["goal"] and row["value"] > 0]
     share = [row["goal"] / row["value"] if row["is_least"] else row["value"] / row["goal"] for row in rows]
     figure, axes = pyplot.subplots(figsize=(8, 0.6 + 0.2 * len(rows)), layout="constrained")
@@ -253,8 +264,23 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("cost as a multiple of the goal's")
     axes.invert_yaxis()
+    save(figure, path)
+
+
+def plots() -> Any:
+    """pyplot, for small SVG files that are the same for the same figures."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "nextrade", "font.size": 8}
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def save(figure: Any, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+    plots().close(figure)
 
 
 def write(path: Path, mark: str, text: str) -> None:

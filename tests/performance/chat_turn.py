@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.journeys.conftest import Product, launch
+from tests.performance.probes import cpu_s
 
 MESSAGES = ("hi", "AAPL?")
 """no tool; the research agent and one tool"""
@@ -31,6 +32,10 @@ class Client:
     def __init__(self, base: str, path: str, headers: dict[str, str]) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=60)
         self.path, self.headers = path, {"Content-Type": "application/json", **headers}
+
+    def renew(self) -> None:
+        """A new connection for the next turn: a server closes one that has waited a while."""
+        self.connection.close()
 
     def turn_ms(self, message: str) -> float:
         start = time.perf_counter()
@@ -47,6 +52,7 @@ def of(product: Product, who: str) -> Client:
 
 def measure(clients: Sequence[Client], message: str, turns: int) -> dict[str, float]:
     """Milliseconds a turn with the first client alone, turns a second with it and with all of them."""
+    clients[0].renew()
     for _ in range(WARM_UP):
         clients[0].turn_ms(message)
     times = sorted(clients[0].turn_ms(message) for _ in range(turns))
@@ -65,6 +71,8 @@ def _together(clients: Sequence[Client], message: str, turns: int) -> float:
         for _ in range(each):
             client.turn_ms(message)
 
+    for client in clients:
+        client.renew()
     start = time.perf_counter()
     with ThreadPoolExecutor(len(clients)) as pool:
         list(pool.map(run, clients))
@@ -77,9 +85,26 @@ def ours(turns: int) -> dict[str, dict[str, float]]:
         product = next(running)
         try:
             clients = [of(product, ("ann", "ben")[number % 2]) for number in range(CLIENTS)]
-            return {message: measure(clients, message, turns) for message in MESSAGES}
+            return {
+                message: {**measure(clients, message, turns), **_cost(product, clients[0], message)}
+                for message in MESSAGES
+            }
         finally:
             running.close()  # type: ignore[attr-defined]
+
+
+def _cost(product: Product, client: Client, message: str) -> dict[str, float]:
+    """The processor's time of the web processes a turn, which no other load changes much, and the events it leaves."""
+    web, before, start = product.processes["web"].pid, _events(product), cpu_s(product.processes["web"].pid)
+    client.renew()
+    for _ in range(WARM_UP):
+        client.turn_ms(message)
+    used = cpu_s(web) - start
+    return {"cpu_ms": 1000 * used / WARM_UP, "events": (_events(product) - before) / WARM_UP}
+
+
+def _events(product: Product) -> int:
+    return int(product.call("GET", "/api/v1/compliance/events/?limit=1", "carol").body["results"][0]["id"])
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from tests.performance.chat_turn import Client, of
 CLIENTS, ROUNDS, MODEL_S = 128, 8, 1.0
 
 
-def measure() -> dict[str, float]:
+def measure(clients: int = CLIENTS, *, rounds: int = ROUNDS) -> dict[str, float]:
     """Share of the ideal, p50 of a turn in seconds, p50 and p99 of `/health/live` in milliseconds."""
     with openai_server(lambda request: {"content": "Hello."}) as server, tempfile.TemporaryDirectory() as data:
         server.latency_s = MODEL_S
@@ -37,15 +37,15 @@ def measure() -> dict[str, float]:
         )
         product = next(running)
         try:
-            with ThreadPoolExecutor(CLIENTS) as pool:
-                list(pool.map(lambda client: client.turn_ms("hello"), _clients(product)))  # warm
-                clients = _clients(product)  # anew, since the server closes a connection that waits for the slowest
+            with ThreadPoolExecutor(clients) as pool:
+                list(pool.map(lambda client: client.turn_ms("hello"), _clients(product, clients)))  # warm
+                people = _clients(product, clients)  # anew: the server closes a connection that waits for the slowest
                 alive: list[float] = []
                 over = threading.Event()
                 watcher = threading.Thread(target=_watch, args=(product.url, alive, over))
                 watcher.start()
                 start = time.perf_counter()
-                times = list(pool.map(lambda client: [client.turn_ms("hello") for _ in range(ROUNDS)], clients))
+                times = list(pool.map(lambda client: [client.turn_ms("hello") for _ in range(rounds)], people))
                 took = time.perf_counter() - start
                 over.set()
                 watcher.join()
@@ -53,16 +53,16 @@ def measure() -> dict[str, float]:
             running.close()  # type: ignore[attr-defined]
     alive.sort()
     return {
-        "turns_per_s": CLIENTS * ROUNDS / took,
-        "share_of_ideal": CLIENTS * ROUNDS / took / (CLIENTS / MODEL_S),
+        "turns_per_s": clients * rounds / took,
+        "share_of_ideal": clients * rounds / took / (clients / MODEL_S),
         "turn_p50_s": statistics.median(one for row in times for one in row) / 1000,
         "alive_p50_ms": statistics.median(alive),
         "alive_p99_ms": alive[int(0.99 * len(alive))],
     }
 
 
-def _clients(product: Product) -> list[Client]:
-    return [of(product, ("ann", "ben")[number % 2]) for number in range(CLIENTS)]
+def _clients(product: Product, count: int) -> list[Client]:
+    return [of(product, ("ann", "ben")[number % 2]) for number in range(count)]
 
 
 def _watch(url: str, alive: list[float], over: threading.Event) -> None:

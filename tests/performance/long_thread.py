@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,24 @@ def measure(turns: int) -> dict[str, Any]:
         )
         product = next(running)
         try:
-            thread_id, sizes = None, []
+            thread_id, sizes, took = None, [], []
             for number in range(1, turns + 1):
-                before = len(server.requests)
+                before, start = len(server.requests), time.perf_counter()
                 thread_id = product.say("ann", WORDS[number % len(WORDS)], thread_id)["thread_id"]
+                took.append((time.perf_counter() - start) * 1000)
                 sizes.append(_sent(server, before))
         finally:
             running.close()  # type: ignore[attr-defined]
     early = sum(sizes[4:8])
     late = sum(sizes[-4:])
-    return {"turns": turns, "early": early, "late": late, "ratio": round(late / early, 2)}
+    return {
+        "turns": turns,
+        "early": early,
+        "late": late,
+        "ratio": round(late / early, 2),
+        "chars": sizes,
+        "ms": [round(one, 1) for one in took],
+    }
 
 
 def _sent(server: OpenAIServer, since: int) -> int:
