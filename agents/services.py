@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from agents import answers, canary, claims, costs, guard, metrics
+from agents import answers, canary, claims, costs, guard, live, metrics
 from agents.evidence import Citation
 from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
@@ -201,6 +201,7 @@ def tell(*, order_id: uuid.UUID, action: str = "", **_: Any) -> None:
     if order is None or thread is None:
         return
     Message.objects.bulk_create(_notices(order, thread), ignore_conflicts=True)
+    live.moved(thread.pk)
 
 
 def tell_late(*, since: datetime) -> int:
@@ -241,6 +242,7 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
         raise InputRejected(
             "This message looks like an attempt to change how the assistant works. Please ask in other words."
         )
+    live.moved(thread.pk)
     facts = _facts(thread) if thread_id else ""
     return _turn(by, thread, turn_id, message, facts=facts, tell=tell)
 
@@ -328,6 +330,7 @@ def _close(turn: Turn, *, at: datetime, screened: guard.Screened | None = None) 
     """Let the thread go, and keep the answer, if there is one, and the model calls."""
     rows = _calls(turn, at=at)
     _keep(turn, rows, screened, at=at)
+    live.moved(turn.thread_id)
     metrics.count_calls(rows)
     if settings.BUDGET_USER_USD or settings.BUDGET_FIRM_USD:
         costs.warn(turn.owner, at=at)

@@ -12,12 +12,14 @@ from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from knox.models import get_token_model
 
-from agents import breakers
-from agents.models import Breaker
+from agents import breakers, services
+from agents.models import Breaker, Thread
 from nextrade import counting
 from nextrade.caches import PAUSE_S, SharedCache
+from orders import services as order_services
 from orders.models import Order
 from tests.conftest import NOON
 from tests.relay import Relay, relay
@@ -147,3 +149,29 @@ def test_without_redis_no_page_breaks_and_health_says_so(
     health = api.get("/ht/", headers={"Accept": "application/json"})
     assert health.status_code == 200
     assert (health.json()["status"], health.json()["components"]["cache"]) == ("degraded", False)
+
+
+def test_a_poll_asks_redis_alone_until_there_is_news(
+    line: Relay, ann: User, ben: User, bob: User, django_assert_num_queries: Any
+) -> None:
+    services.process_chat_request(by=ann, message="buy 2 Nike", thread_id=None, at=timezone.now())
+    order, thread = Order.objects.get(), Thread.objects.get()
+    web, other = Client(), Client()
+    web.force_login(ann)
+    other.force_login(ben)
+    last = thread.messages.latest("id").pk
+    news, card = f"/threads/{thread.pk}/news/?after={last}", f"/orders/{order.pk}/card/?was={order.version}"
+    assert [web.get(news).status_code, web.get(card).status_code] == [204, 204]
+    with django_assert_num_queries(0):
+        assert [web.get(news).status_code, web.get(card).status_code] == [204, 204]
+    assert [other.get(news).status_code, other.get(card).status_code] == [404, 404]
+    order_services.approve(order.pk, by=bob, version=order.version, at=timezone.now())
+    assert b"Approved by bob" in web.get(news).content
+    assert web.get(card).status_code == 200
+    last = thread.messages.latest("id").pk
+    news = f"/threads/{thread.pk}/news/?after={last}"
+    assert [web.get(news).status_code, web.get(news).status_code] == [204, 204]
+    services.process_chat_request(by=ann, message="hello", thread_id=thread.pk, at=timezone.now())
+    assert web.get(news).status_code == 200
+    line.cut()
+    assert web.get(news).status_code == 200
