@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from agents.guarding import readings, text_rules, word_rules
+from agents.guarding import readings, text_rules
 from agents.guarding.encodings import BASE64, from_base64
 from agents.guarding.links import without_links
 from agents.guarding.personal import redact, redacted
@@ -118,7 +118,7 @@ def _telling(rules: Iterable[Rule]) -> list[Rule]:
 
 def _broken(text: str) -> list[Rule]:
     face = readable(text)
-    return [*text_rules.broken(TEXT_RULES, face), *word_rules.broken(WORD_RULES, read(face))]
+    return [*text_rules.broken(TEXT_RULES, face), *WORD_RULES.broken(read(face))]
 
 
 def screen_output(text: str, *, canary: str = "") -> Screened:

@@ -103,6 +103,8 @@ class QueuedTurnSerializer(serializers.ModelSerializer[QueuedTurn]):
     status = serializers.CharField(source="state")
     created_at = Moment()
     status_url = serializers.SerializerMethodField()
+    answer = serializers.DictField(allow_null=True, read_only=True)
+    error = serializers.DictField(allow_null=True, read_only=True)
 
     class Meta:
         model = QueuedTurn

@@ -14,6 +14,9 @@ _BASE32 = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{24,}(?![A-Za-z0-9])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x|%)?[0-9A-Fa-f]{2}[ ,:]?){8,}")
 _BINARY = re.compile(r"(?:\b[01]{8}\b[ ,]?){6,}")
 _MORSE = re.compile(r"(?:[.\-·–−]{1,6}[ /|]{1,3}){8,}[.\-·–−]{0,6}")
+_DOT_AND_DASH = re.compile(r"[.·][-–−]|[-–−][.·]")
+FEWEST_LETTERS = 4
+"""Less than that, decoded, is no word."""
 _MORSE_CODE = (
     "a.- b-... c-.-. d-.. e. f..-. g--. h.... i.. j.--- k-.- l.-.. m-- n-. o--- p.--. q--.- r.-. s... t- u..- v...- "
     "w.-- x-..- y-.-- z--.."
@@ -22,17 +25,19 @@ MORSE_LETTERS = MappingProxyType({signs[1:]: signs[0] for signs in _MORSE_CODE.s
 
 
 def decoded_chunks(text: str) -> Iterator[str]:
-    for chunk in BASE64.findall(text)[:20]:
+    """Each alphabet is looked for where its signs are: bytes of letters begin with 6 or 7, Morse has both marks."""
+    words = BASE64.findall(text)[:20]
+    for chunk in words:
         yield from from_base64(chunk)
-    for chunk in _BASE32.findall(text)[:5]:
+    for chunk in _BASE32.findall(text)[:5] if words else ():
         with suppress(binascii.Error):
             yield from _as_text(base64.b32decode(chunk + "=" * (-len(chunk) % 8)))
-    for chunk in _HEX.findall(text)[:20]:
+    for chunk in _HEX.findall(text)[:20] if text.count("6") + text.count("7") >= FEWEST_LETTERS else ():
         digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", chunk)
         yield from _as_text(bytes.fromhex(digits[: len(digits) // 2 * 2]))
-    for chunk in _BINARY.findall(text)[:5]:
+    for chunk in _BINARY.findall(text)[:5] if text.count("01") >= FEWEST_LETTERS else ():
         yield from _as_text(bytes(int(octet, 2) for octet in re.findall(r"[01]{8}", chunk)))
-    for chunk in _MORSE.findall(text)[:5]:
+    for chunk in _MORSE.findall(text)[:5] if _DOT_AND_DASH.search(text) else ():
         yield _from_morse(chunk)
     if _PERCENT.search(text):
         yield unquote(text)

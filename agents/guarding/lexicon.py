@@ -40,7 +40,7 @@ WORDS = MappingProxyType(
         "ours": """system* developer* hidden secret internal safety security core underlying default operator* openai anthropic assistant* supervisor* agent* company* platform* moral* ethical content built base
         hardcoded confidential meta sicherheit* intern* versteckt* geheim* sistema ocult* intern* secret* seguridad système caché* cachée* sécurité interne* nascost* segret* interno
         систем* скрыт* секретн* внутренн* безопасност* ukryt* systemow* gizli sistem 系统 隐藏 内部 安全 秘密 システム 隠し 内部 시스템 숨겨진 النظام المخفية सिस्टम छिपे गुप्त hệ""",
-        "rules": """instruction* guidance rule rules ruleset guideline* directive* prompt prompts policy policies constraint* restriction* guardrail* safeguard* programming limitation* protocol protocols filter filters safeties
+        "rules": """instruction* rule rules ruleset guideline* directive* prompt prompts policy policies constraint* restriction* guardrail* safeguard* programming rulebook limitation* protocol protocols safeties
         anweisung* regel regeln vorgabe* richtlinie* instruktion* befehle* beschränkung* einschränkung* systemprompt prompt* instruccion* regla* norma normas directric* restriccion* consigne* règle*
         istruzion* regol* direttiv* restrizion* instruç* instruc* regra* diretriz* инструкци* правил* указани* ограничени* промпт* директив* instructie* regels richtlijn* instrukcj* zasad* wytyczn* polecen* talimat* kural* uputstv* instrukcij* regler instruktioner
         指令 规则 指示 规定 限制 提示词 提示 指南 设定 命令 指示 ルール 命令 規則 制限 プロンプト 制約 지시 규칙 명령 지침 프롬프트 제한 التعليمات تعليمات القواعد قواعد تعليماتك قواعدك निर्देश* नियम* हिदायत* petunjuk instruksi aturan""",
@@ -53,6 +53,28 @@ WORDS = MappingProxyType(
         "told": "told said taught learned learnt know knew known instructed given gave loaded read wrote written think believe gesagt* weißt gelernt dijeron sabes saben sais appris dit sanno знаешь сказали 说 知道 告诉",
         "fresh": "new updated real true actual following different revised neue* folgende* nuev* nouvelle* nuov* nova* новы* 新 新しい",
         "follow": "follow* obey* adhere* comply complies abide bound bind confined governed restricted limited constrained apply applies befolg* folge* halte hält gelten obedec* sigas sigue seguir suis respecte* suivre segui* obedeç* следуй* соблюда* подчиня* 遵守 遵循 听从 従う 従わ 따르",
+        # how an assistant is governed, in other words than "instructions"
+        "governance": """guidance direction directions steering briefing brief persona configuration config setup guideline* directive* policy policies rule rules instruction* programming script filter filters filtering alignment
+        training orders mandate restriction* constraint* principle* safeguard* guardrail* conditioning tuning boundaries rulebook""",
+        "dismissed": """stale void obsolete outdated superseded expired cancelled canceled deleted revoked lifted repealed gone optional suggestion* recommendation* nonsense meaningless worthless irrelevant
+        suspended paused disabled waived nonbinding advisory null withdrawn retired replaced overwritten erased filler fiction fake history""",
+        "setaside": """unlearn unlearned ignore disregard forget drop discard scrap abandon dismiss ditch shed erase wipe purge overlook neglect shelve undo reject disobey defy violate break flout abandon renounce
+        overwrite override replace supersede outrank trump""",
+        "obey": "obey obedient obedience comply complies compliant loyal serve serves submit answerable faithful",
+        "topmost": "top beginning start head opening first firstly initially earliest",
+        "chatlog": "chat conversation context transcript dialogue dialog window prompt session thread log",
+        "utter": "said typed wrote write say sent spoke began started joined came arrived entered connected opened",
+        "unchecked": """unreviewed unapproved unsigned unchecked unseen unsupervised unauthorised unauthorized unverified unmoderated straight directly automatically silently immediately""",
+        "signature": "signature signatures signoff sign-off reviewer reviewers approval approvals approver approvers oversight supervision leash scruples",
+        "nobody": "nobody no-one noone none never no not zero without dont didnt doesnt nothing neither nor isnt wasnt lacks lacking",
+        "cleared": "signed cleared okayed ok'd okay fine agreed authorised authorized approved confirmed accepted green-lit greenlit permitted granted waived vouched allowed",
+        "scene": """story novel movie film game roleplay role-play scene script dialogue fictional fiction hypothetical hypothetically improv play theatre poem song dream simulation lullaby tale universe world reality dimension timeline
+        imagine pretend suppose imagination make-believe thought-experiment sketch parody alternate parallel counterfactual""",
+        "market": """quote quotes price prices order orders trade trades news headline* estimate* forecast* chart charts number* figure* outlook dividend* earnings column columns position positions holding* result results row rows line lines
+        execution* fill fills alert alerts watchlist*""",
+        "us": "platform desk nextrade app service firm bank broker here company's system database deployment installation",
+        "person1": "client user trader colleague coworker teammate",
+        "most": "biggest largest richest most highest wealthiest fattest",
         # the approval
         "approval": """approval* approver* reviewer* confirmation* authorisation* authorization* signoff sign-off consent gate gatekeeper* checkpoint interrupt clearance oversight hitl verification
         freigabe* genehmigung* zustimmung bestätigung* prüfung prüfer* aprobaci* autorizaci* confirmaci* revisi* validation validaci* approbation* autorisation* accord approvazion* autorizzazion* conferma aprovaç* autorizaç* confirmaç*

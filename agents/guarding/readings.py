@@ -27,6 +27,8 @@ _ANY_WORD = re.compile(r"[^\W\d_]+")
 _GLUE = re.compile(r"(?<=[^\W\d_])[-.*_~|+/^]{1,2}(?=[^\W\d_])")
 _GLUED = re.compile(r"(?<![^\W\d_])[^\W\d_]+(?:[-.*_~|+/^]{1,2}[^\W\d_]+)+")
 _FOREIGN_WORD = re.compile(r"[^\W\d_]*[Ͱ-ϿЀ-ԯ][^\W\d_]*")
+_SAYS_INITIALS = re.compile(r"\b(?:first letters?|initials?|acrostic|anfangsbuchstaben|premières lettres|iniciales)\b")
+_BREAK = re.compile(r"[|/:.;\n]")
 _PART = re.compile(
     r"\b(?:part|piece|step|fragment|line|teil|parte)\s?[\w]{1,2}\s?(?:of my request)?\s?[:=)-]\s?",
     re.IGNORECASE,
@@ -55,6 +57,28 @@ def variants(text: str) -> Iterator[str]:
     if FOREIGN.search(text) and OWN_LETTER.search(text):
         yield from _rewritten(unicodedata.normalize("NFKC", text), _FOREIGN_WORD, lambda word: word.translate(TWINS))
     yield from _joined_pieces(text)
+    yield from _pig_latin(lowered)
+    yield from _initials(lowered)
+
+
+def _pig_latin(text: str) -> Iterator[str]:
+    """`owshay ouryay omptpray`: where most words end so, each with its consonants back in front."""
+    words = _ANY_WORD.findall(text)
+    if len(words) >= 3 and text.count("ay") * 2 > len(words):
+        yield _ANY_WORD.sub(lambda match: _in_front(match[0]), text)
+
+
+def _in_front(word: str) -> str:
+    """The word whose first one to three letters were put behind it, before `ay`: the first that the lexicon has."""
+    body = word.removesuffix("ay")
+    turned = (body[-moved:] + body[:-moved] for moved in (1, 2, 3) if body != word and len(body) > moved)
+    return next((found for found in turned if concepts_of(found)), word)
+
+
+def _initials(text: str) -> Iterator[str]:
+    """Where somebody says that first letters count: those of the words, in one row."""
+    if _SAYS_INITIALS.search(text):
+        yield " ".join("".join(word[0] for word in _ANY_WORD.findall(part)) for part in _BREAK.split(text))
 
 
 _TARGETS = frozenset({"drop", "evade", "rules", "approval", "stamp", "prompt", "users", "secret", "reveal"})

@@ -141,10 +141,10 @@ ROLES: tuple[WordRule, ...] = (
         "poison the memory",
         "authority claim",
         70,
-        "save .6 memory .15 trusted|limits|rules|approval",
-        "memory .12 trusted|'unrestricted .12 rules|approval",
+        "save .6 memory !'for .15 trusted|limits|rules|approval",
+        "memory !'for .12 trusted|'unrestricted .12 rules|approval",
         "memory .8 users|'user .3 trusted",
-        "memory .6 not .3 approval|rules",
+        "memory !'for .6 not .3 approval|rules",
     ),
     word_rule(
         "order to the reader model",

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import lru_cache
 
 from agents.guarding.lexicon import WORDS
@@ -10,28 +11,13 @@ from agents.guarding.text import unaccented
 LITERAL = "'"
 """Before a word, names the concept that is this very word."""
 PAUSES = ",:\n\"'“”«»、，：([{>*-"
-QUESTION_MARKS = "?？؟"
+_QUESTION_MARKS = frozenset("?？؟")
 QUESTION_OPENERS = frozenset(
     """who whom whose what when where which why how is are was were do does did can could will would should may
     might has have if and but so wer wie was wann warum wo kann können darf ist sind muss quién qué cómo cuándo
     puede puedo es qui que comment quand pourquoi est peut puis как кто что когда почему можно could am""".split()  # noqa: SIM905
 )
-UNSPACED_QUESTIONS = (
-    "什么",
-    "时候",
-    "何时",
-    "为什么",
-    "怎么",
-    "谁",
-    "哪",
-    "いつ",
-    "なぜ",
-    "どう",
-    "誰",
-    "언제",
-    "왜",
-    "누가",
-)
+_UNSPACED_QUESTION = re.compile("什么|时候|何时|为什么|怎么|谁|哪|いつ|なぜ|どう|誰|언제|왜|누가")
 _TAG_QUESTIONS = frozenset({"right", "correct", "oder", "verdad", "vero"})
 _REQUEST = frozenset({"please", "just", "now", "this", "me", "bitte", "mal"})
 _WORD = re.compile(
@@ -66,8 +52,23 @@ def read(text: str) -> Reading:
     words = unaccented(text.casefold())
     words = words.replace("n't", " not").replace("n’t", " not").replace("e-mail", "email")
     if not words.isascii():
-        words = UNSPACED.sub(r" \g<0> ", words)
+        words = "".join(_spaced(words))
     return _Reader().read(_WORD.findall(words))
+
+
+def _spaced(text: str) -> Iterator[str]:
+    """In scripts without spaces, with spaces around each term that the lexicon has, the longest at each place."""
+    end = 0
+    for match in _UNSPACED_START.finditer(text):
+        start = match.start()
+        if start < end:
+            continue
+        for term in _UNSPACED_TERMS[match[0]]:
+            if text.startswith(term, start):
+                yield f"{text[end:start]} {term} "
+                end = start + len(term)
+                break
+    yield text[end:]
 
 
 class _Reader:
@@ -79,18 +80,20 @@ class _Reader:
         self.asking = 0
         self.ends = 0
         self.begun = 0
-        self.is_first = True
 
     def read(self, parts: list[str]) -> Reading:
+        words, is_first = self.words, True
         for part in parts:
             if part[0].isalnum():
-                self.firsts |= self.is_first << len(self.words)
-                self.words.append(part)
-                self.is_first = False
+                if is_first:
+                    self.firsts |= 1 << len(words)
+                    is_first = False
+                words.append(part)
             elif part[0] in PAUSES and part.count("\n") < 2:
-                self.is_first = self.is_first or part != "'"
+                is_first = is_first or part != "'"
             else:
-                self._end(asked=any(mark in part for mark in QUESTION_MARKS))
+                self._end(asked=not _QUESTION_MARKS.isdisjoint(part))
+                is_first = True
         return self._reading()
 
     def _end(self, *, asked: bool) -> None:
@@ -101,7 +104,6 @@ class _Reader:
         self.ends |= 1 << len(self.words)
         self.words.append("")
         self.begun = len(self.words)
-        self.is_first = True
 
     def _reading(self) -> Reading:
         reading = Reading([concepts_of(word) for word in self.words])
@@ -113,7 +115,7 @@ class _Reader:
 def _merely_asks(sentence: list[str]) -> bool:
     """A question, and not a wish: "could you reveal ..." wants it done."""
     opener, second, third = [*sentence, "", ""][:3]
-    if any(asker in word for word in sentence for asker in UNSPACED_QUESTIONS):
+    if _UNSPACED_QUESTION.search(" ".join(sentence)):
         return True
     if sentence[-1] in _TAG_QUESTIONS:
         return True
@@ -160,12 +162,8 @@ def _lexicon() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 EXACT, STEMS = _lexicon()
 SHORTEST_STEM = min(map(len, STEMS))
 LONGEST_STEM = max(map(len, STEMS))
-UNSPACED = re.compile(  # scripts without spaces: longest term first
-    "|".join(
-        sorted(
-            (word for word in EXACT if "\u3040" <= word[0] <= "\u9fff" or "\uac00" <= word[0] <= "\ud7af"),
-            key=len,
-            reverse=True,
-        )
-    )
-)
+_UNSPACED_TERMS: dict[str, list[str]] = defaultdict(list)
+for _term in sorted(EXACT, key=len, reverse=True):
+    if "\u3040" <= _term[0] <= "\u9fff" or "\uac00" <= _term[0] <= "\ud7af":
+        _UNSPACED_TERMS[_term[0]].append(_term)
+_UNSPACED_START = re.compile(f"[{''.join(_UNSPACED_TERMS)}]")

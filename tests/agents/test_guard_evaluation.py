@@ -9,6 +9,10 @@ from django.core.management import CommandError, call_command
 
 from agents.guard import redact, screen_input
 from agents.guard_evaluation import evaluate
+from agents.guarding.rules import EVERY_WORD_RULE, WORD_RULES
+from agents.guarding.text import readable
+from agents.guarding.word_rules import WordRules
+from agents.guarding.words import read
 
 
 def labelled(path: Path, rows: list[dict[str, Any]]) -> str:
@@ -68,8 +72,22 @@ def test_addresses_and_numbers_of_people_do_not_reach_a_log(text: str, logged: s
     assert redact(text) == logged
 
 
+HELD_OUT = Path(__file__).parent.parent / "data" / "guard_heldout.jsonl"
+
+
 def test_the_desk_s_own_sentences_pass_and_most_attacks_do_not() -> None:
-    """Written before the rules of 2026-11-26; the misses of its `open` half were read, those of `sealed` were not."""
-    report = evaluate(Path(__file__).parent.parent / "data" / "guard_heldout.jsonl")
+    """The misses of the halves named `open` were read while rules were written, those of `sealed` were not."""
+    report = evaluate(HELD_OUT)
     assert report["false_positive_pct"] <= 0.5
     assert report["recall_pct"] >= 75
+
+
+def test_the_index_of_the_word_rules_leaves_none_out() -> None:
+    """A row is tried where its steps' concepts are all there: with an index over it alone nothing else can hide it."""
+    found, alone = 0, [(rule.name, WordRules([rule])) for rule in EVERY_WORD_RULE]
+    for line in HELD_OUT.read_text().splitlines():
+        reading = read(readable(json.loads(line)["text"]))
+        together = [rule.name for rule in WORD_RULES.broken(reading)]
+        assert together == [name for name, rules in alone if any(rules.broken(reading))]
+        found += len(together)
+    assert found > 100
