@@ -22,6 +22,7 @@ STATES = {"closed": "success", "half-open": "warning", "open": "danger"}
 class BreakerAdmin(ReadOnly):
     """Whether each provider's model is called, and the way to call it again at once."""
 
+    nothing = "No provider has been called yet. Each gets a breaker with its first call."
     list_display = ("name", "state_now", "failures", "last_error", "opened_at", "proved_at")
     ordering = ("name",)
     sortable_by = ()

@@ -282,6 +282,7 @@ class RestrictedSymbolAdmin(ModelAdmin):  # type: ignore[misc]
     """What is on the list is added or taken off, never rewritten: each of the two leaves its event."""
 
     form = RestrictedSymbolForm
+    nothing = "Every symbol may be traded. One that is put here may not, from then on."
     list_display = ("symbol", "reason", "added_at")
     search_fields = ("symbol", "reason")
     ordering = ("symbol",)

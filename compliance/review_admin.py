@@ -164,6 +164,7 @@ class ReviewItemAdmin(ReadOnly):
 class LegalHoldAdmin(ReadOnly):
     """What is held. Set and lifted by two people on the command line, `retention hold` and `retention lift`."""
 
+    nothing = "Nothing is held: events go when their time of retention ends."
     list_display = ("subject", "reason", "set_by", "set_at", "lifted_by", "lifted_at")
     search_fields = ("subject",)
     ordering = ("-id",)

@@ -157,7 +157,7 @@ def page(order: Order, *, viewer: User, at: datetime) -> dict[str, Any]:
         "rationale": legible(order.rationale) if words == legible(order.user_words) else "",
         "effects": _effects(order, found),
         "differences": _differences(order, found),
-        "drift": "" if found.drift_pct is None else f"{found.drift_pct:+.2f} %",
+        "drift": "" if found.drift_pct is None else f"{round(found.drift_pct, 2) + 0:+.2f} %",
         "has_drifted": any(check.code is codes.Code.PRICE_DRIFT for check in found.denials),
         "denials": denials,
         "doubts": [_row("", check) for check in order.checks if not check["passed"]] if is_waiting else [],

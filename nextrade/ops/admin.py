@@ -130,6 +130,7 @@ class SuccessAdmin(TaskAdmin):
 
 @admin.register(Failure)
 class FailureAdmin(TaskAdmin):
+    nothing = "No background task has failed."
     list_display = (*TaskAdmin.list_display, "error")
 
     def error(self, task: Task) -> str:
@@ -138,6 +139,7 @@ class FailureAdmin(TaskAdmin):
 
 @admin.register(OrmQ)
 class QueueAdmin(ReadOnly):
+    nothing = "No task waits: the worker has taken them all."
     list_display = ("id", "func", "name", "lock")
     ordering = ("id",)
     sortable_by = ()

@@ -43,6 +43,7 @@ tried = partial(attempt, done="Done, and on the trail. alertd follows within sec
 
 @admin.register(Alert)
 class AlertAdmin(Handled):
+    nothing = "alertd has told of nothing yet. Each alert stands here from its beginning to its end."
     list_display = ("fired", "how_urgent", "rule", "told", "standing", "acknowledged_by", "over")
     list_filter = ("state", "priority", "rule", "fired_at")
     search_fields = ("rule", "text")
@@ -79,6 +80,7 @@ class AlertAdmin(Handled):
 
 @admin.register(Delivery)
 class DeliveryAdmin(Handled):
+    nothing = "Nobody was told anything yet. Each message to a person stands here, and whether it arrived."
     list_display = (
         "made",
         "channel",
@@ -107,6 +109,7 @@ class DeliveryAdmin(Handled):
 
 @admin.register(Ticket)
 class TicketAdmin(Handled):
+    nothing = "No ticket is open. Alerts that can wait become one."
     list_display = (
         "id",
         "due",
@@ -134,6 +137,7 @@ class TicketAdmin(Handled):
 class SilenceAdmin(Handled):
     """Made on the system page; ended there or here."""
 
+    nothing = "No alert is silenced, and none was."
     list_display = ("id", "rule", "labels", "starts_at", "ends_at", "why", "author", "standing")
     list_select_related = ("author",)
     ordering = ("-id",)

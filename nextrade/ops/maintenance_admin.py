@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
@@ -26,6 +26,12 @@ COLOURS = {
     Status.DIED: "danger",
     Status.SKIPPED: "warning",
 }
+
+
+def is_here(request: HttpRequest) -> bool:
+    """Whether the sidebar marks the runs: the page of jobs, below them, has a mark of its own."""
+    runs = reverse("admin:ops_maintenancerun_changelist")
+    return request.path.startswith(runs) and not request.path.startswith(reverse("admin:ops_jobs"))
 
 
 @admin.register(MaintenanceRun)

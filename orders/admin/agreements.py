@@ -131,6 +131,7 @@ class ConflictAdmin(Agreement):
     form = ConflictForm
     pair = ("one", "other")
     action_of_change = Action.CONFLICT_CHANGED
+    nothing = "No two people are barred from deciding on each other’s orders."
     list_display = ("number", "one", "other", "reason")
     search_fields = ("one__username", "other__username", "reason")
 
@@ -144,6 +145,7 @@ class DelegationAdmin(Agreement):
     form = DelegationForm
     pair = ("giver", "taker")
     action_of_change = Action.DELEGATION_CHANGED
+    nothing = "Nobody’s authority to approve is lent to somebody else."
     list_display = ("number", "giver", "taker", "starts_at", "ends_at", "state_now", "reason")
     search_fields = ("giver__username", "taker__username", "reason")
 

@@ -14,6 +14,7 @@ from orders.models import Break
 
 @admin.register(Break)
 class BreakAdmin(Closable):
+    nothing = "Our books and the broker’s agree. Where they differ, the difference stands here."
     list_display = ("number", "kind", "subject", "of_whom", "ours", "theirs", "state_now", "found_at", "resolution")
     list_filter = (("resolved_at", admin.EmptyFieldListFilter), "kind")
     list_select_related = ("account__owner",)

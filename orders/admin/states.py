@@ -53,6 +53,7 @@ class TradingStateAdmin(Closable):
 
     form = TradingStateForm
     fields = ("state", "symbol", "account", "until", "reason")
+    nothing = "Trading has never been halted or reduced."
     list_display = ("where", "state_now", "reason", "who", "set_at", "until", "lifted_at")
     list_select_related = ("account__owner",)
     ordering = ("-id",)
