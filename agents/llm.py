@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
+from langchain_openai.chat_models.base import BaseChatOpenAI
 
 from agents import faults, intents, line
 from agents.intents import Kind
@@ -74,6 +75,24 @@ def _is_simple(words: str) -> bool:
     return len(wishes) == 1 and wishes[0].kind in SIMPLE
 
 
+class _Direct(BaseChatOpenAI):
+    """Hands the tools' schemas on as they are: OpenAI's client would look at every part of each, on every call."""
+
+    def _get_request_payload(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        payload = super()._get_request_payload(*args, **kwargs)
+        if tools := payload.pop("tools", None):
+            payload["extra_body"] = {**(payload.get("extra_body") or {}), "tools": tools}
+        return payload
+
+
+class _OpenAI(_Direct, ChatOpenAI):
+    pass
+
+
+class _Azure(_Direct, AzureChatOpenAI):
+    pass
+
+
 @functools.cache
 def _client(name: str, base_url: str, api_key: str, azure_api_version: str) -> BaseChatModel:
     """Retries are ours (`agents.calls`), so the client makes none."""
@@ -86,7 +105,7 @@ def _client(name: str, base_url: str, api_key: str, azure_api_version: str) -> B
         "stream_usage": True,
     }
     if azure_api_version:
-        return AzureChatOpenAI(
+        return _Azure(
             azure_endpoint=base_url, azure_deployment=name, api_version=azure_api_version, model=name, **shared
         )
-    return ChatOpenAI(base_url=base_url, model=name, **shared)
+    return _OpenAI(base_url=base_url, model=name, **shared)

@@ -1,5 +1,6 @@
 """The web process: threads, because a chat turn waits for a model; the pool of database connections only here."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,7 +11,8 @@ Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
-threads = 64
+threads = 160  # 128 chats that wait for a model in one process leave the probes some
+keepalive = 75  # longer than a proxy keeps its end: one that is closed under a POST is an error to the person
 timeout = 60
 graceful_timeout = 40
 control_socket_disable = True
@@ -32,6 +34,8 @@ def post_worker_init(worker):
     from nextrade.ops import starting
 
     starting.web()
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server, worker):

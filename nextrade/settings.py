@@ -72,6 +72,7 @@ MEMORY_POOL = DB_POOL | {"min_size": 1, "max_size": max(1, _size // 2)}  # of wh
 _database = DATABASES["default"]
 SQLITE = "sqlite" in _database["ENGINE"]
 if SQLITE:
+    _database["ENGINE"] = "nextrade.sqlite"
     _database["CONN_MAX_AGE"] = None
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

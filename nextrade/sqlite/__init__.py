@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from django.db import connection
+from django.db import connection, transaction
 
 NORMAL = 1
 
@@ -24,7 +24,7 @@ class Existing(sqlite3.Connection):
 
 @contextmanager
 def unsynced() -> Iterator[None]:
-    """What is committed inside outlives the process, but may be lost with the machine's power. On other databases and
+    """One transaction that outlives the process, but may be lost with the machine's power. On other databases and
     inside a transaction nothing changes."""
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
@@ -33,6 +33,7 @@ def unsynced() -> Iterator[None]:
         (before,) = cursor.execute("PRAGMA synchronous").fetchone()
         cursor.execute(f"PRAGMA synchronous={min(before, NORMAL)}")
         try:
-            yield
+            with transaction.atomic():
+                yield
         finally:
             cursor.execute(f"PRAGMA synchronous={before}")
