@@ -33,16 +33,20 @@ class BearerAuthentication(TokenAuthentication):
     """Knox tokens: hashed at rest, expiring, several a person. Every refusal reads the same."""
 
     def authenticate(self, request: Request) -> Any:
-        if b"\0" in get_authorization_header(request):  # PostgreSQL has no such text to compare with
-            raise exceptions.AuthenticationFailed("Invalid token")
-        try:
-            known = super().authenticate(request)
-        except exceptions.AuthenticationFailed as error:
-            raise exceptions.AuthenticationFailed("Invalid token") from error
+        known = self.known(request)
         if known is not None:
             scopes.check(known[1], request)
             structlog.contextvars.bind_contextvars(user=f"user:{known[0].pk}")
         return known
+
+    def known(self, request: Any) -> Any:
+        """Person and token of a request, whatever the token is for; None without one. Raises AuthenticationFailed."""
+        if b"\0" in get_authorization_header(request):  # PostgreSQL has no such text to compare with
+            raise exceptions.AuthenticationFailed("Invalid token")
+        try:
+            return super().authenticate(request)
+        except exceptions.AuthenticationFailed as error:
+            raise exceptions.AuthenticationFailed("Invalid token") from error
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.response import SimpleTemplateResponse
-from django.urls import resolve
+from django.urls import resolve, reverse
 from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
 
 from nextrade.ops.models import IdempotentReply
 
@@ -63,11 +64,14 @@ def probes(get_response: Handler) -> Handler:
 
 
 def idempotency(get_response: Handler) -> Handler:
-    """Answer a repeated POST with the first answer. 409 while that is still being made, 422 for another body."""
+    """Answer a repeated POST with the first answer. 409 while that is still being made, 422 for another body.
+
+    Only for a token that lives: what was answered is not told again to one that has ended. Tokens are never kept.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("Idempotency-Key", "")
-        if request.method != "POST" or not given or "Authorization" not in request.headers:
+        if request.method != "POST" or not given or request.path == reverse("auth-token") or not _lives(request):
             return get_response(request)
         body = hashlib.sha256(request.body).hexdigest()
         key = hashlib.sha256("\n".join([request.headers["Authorization"], request.path, given]).encode()).hexdigest()
@@ -88,6 +92,16 @@ def idempotency(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+def _lives(request: HttpRequest) -> bool:
+    """Whether a token came with it that is still good; what is wrong with another its view says."""
+    from nextrade.api import BearerAuthentication
+
+    try:
+        return BearerAuthentication().known(request) is not None
+    except AuthenticationFailed:
+        return False
 
 
 def rate_limit_headers(get_response: Handler) -> Handler:

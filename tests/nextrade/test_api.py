@@ -12,6 +12,7 @@ from django.utils import timezone
 from knox.models import get_token_model
 
 from compliance.models import ComplianceEvent
+from nextrade.ops.models import IdempotentReply
 from orders.models import Order
 from tests.agents.test_chat import client
 from tests.conftest import NOON, Propose
@@ -137,6 +138,34 @@ def test_a_repeat_with_an_idempotency_key_is_answered_and_not_done_again(ann: Us
     assert Order.objects.count() == 1
     other = web.post("/api/v1/chat/", {"message": "buy 2 Nike"}, content_type=JSON, headers={"Idempotency-Key": "k1"})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_repeat_tells_nothing_to_a_token_that_has_ended(ann: User, ben: User) -> None:
+    key = {"Idempotency-Key": "k1"}
+    web = client(ann)
+    first = web.post("/api/v1/chat/", {"message": "buy 1 Nike"}, content_type=JSON, headers=key)
+    other = client(ben).post("/api/v1/chat/", {"message": "buy 1 Nike"}, content_type=JSON, headers=key)
+    assert other.json()["thread_id"] != first.json()["thread_id"]
+    get_token_model().objects.filter(user=ann).delete()
+    late = web.post("/api/v1/chat/", {"message": "buy 1 Nike"}, content_type=JSON, headers=key)
+    assert (late.status_code, late.json()["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.django_db
+def test_no_token_is_kept_for_a_repeat(ann: User) -> None:
+    ann.set_password("a long enough one")
+    ann.save()
+    credentials = {"username": "ann", "password": "a long enough one"}
+    web = client(ann)
+    tokens = {
+        web.post("/api/v1/auth/token/", credentials, content_type=JSON, headers={"Idempotency-Key": "k1"}).json()[
+            "token"
+        ]
+        for _ in range(2)
+    }
+    assert len(tokens) == 2
+    assert not IdempotentReply.objects.exists()
 
 
 @pytest.mark.django_db

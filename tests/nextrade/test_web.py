@@ -12,10 +12,14 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, RequestFactory
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.views import APIView
 
 from nextrade import addresses, lockout
+from nextrade.api import BearerAuthentication
 from nextrade.parsers import MAX_DEPTH
 from tests.agents.test_chat import client
+from tests.nextrade.test_authority import routes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 JSON = "application/json"
@@ -198,6 +202,44 @@ def test_an_address_is_what_our_proxies_say_and_nobody_else(
     claim = {"X-Forwarded-For": claimed} if claimed else {}
     request = RequestFactory().get("/", REMOTE_ADDR=connected, headers=claim)
     assert addresses.counted_as(request) == counted
+
+
+def test_what_is_exempt_from_the_form_s_token_asks_for_another() -> None:
+    """Whatever changes something takes a bearer token, or a session by DRF, which asks for the form's token itself."""
+    exempt = [view for _, view in routes() if getattr(view, "csrf_exempt", False)]
+    assert exempt
+    assert [view for view in exempt if not issubclass(getattr(view, "cls", object), APIView)] == []
+    changing = [view.cls for view in exempt if {"post", "put", "patch", "delete"} & set(dir(view.cls))]
+    assert {door for view in changing for door in view.authentication_classes} == {
+        BearerAuthentication,
+        SessionAuthentication,
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example/", "https:///evil.example", "javascript:alert(1)"],
+)
+def test_a_log_in_leads_to_no_other_host(ann: User, elsewhere: str) -> None:
+    reply = Client().post("/login/", {"username": "ann", "password": "secret", "next": elsewhere})
+    assert reply.status_code == 302
+    assert reply["Location"] in ("/", "/admin/")
+    part = Client().get("/side/", headers={"HX-Request": "true", "HX-Current-URL": f"{elsewhere}x?a=b"})
+    assert part["HX-Redirect"].startswith("/login/?next=")
+    assert "evil" not in part["HX-Redirect"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "X-Original-URL", "X-Rewrite-URL"])
+def test_no_header_makes_a_page_that_a_cache_would_give_to_others(ann: User, header: str) -> None:
+    web = Client(headers={header: "evil.example"})
+    web.force_login(ann)
+    reply = web.get("/portfolio/")
+    assert reply.status_code == (400 if header == "Host" else 200)
+    assert "evil.example" not in reply.content.decode()
+    if header != "Host":
+        assert "no-store" in reply["Cache-Control"]
 
 
 def manage(*arguments: str, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
