@@ -245,7 +245,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "nextrade.api.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["nextrade.api.RateLimit"],
-    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": env("NEXTRADE_LOGIN_RATE_LIMIT", default="20/min")},
+    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": env("NEXTRADE_LOGIN_RATE_LIMIT", default="100/min")},
     "EXCEPTION_HANDLER": "nextrade.api.error_response",
     "UNAUTHENTICATED_USER": None,
 }

@@ -16,7 +16,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.views import APIView
 
 from nextrade import addresses, lockout
-from nextrade.api import BearerAuthentication
+from nextrade.api import BearerAuthentication, RateLimit
 from nextrade.parsers import MAX_DEPTH
 from tests.agents.test_chat import client
 from tests.nextrade.test_authority import routes
@@ -156,8 +156,13 @@ def test_guesses_at_once_are_counted_one_by_one(ann: User) -> None:
     assert replies.count(401) + replies.count(429) == 40
 
 
+@pytest.fixture
+def twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RateLimit.THROTTLE_RATES, "login", "20/min")
+
+
 @pytest.mark.django_db
-def test_a_claimed_address_does_not_widen_the_limit_of_log_ins() -> None:
+def test_a_claimed_address_does_not_widen_the_limit_of_log_ins(twenty: None) -> None:
     replies = [
         Client(headers={"X-Forwarded-For": f"203.0.113.{place}"})
         .post(TOKEN, {"username": f"nobody{place}", "password": "x"}, content_type=JSON)
@@ -168,7 +173,7 @@ def test_a_claimed_address_does_not_widen_the_limit_of_log_ins() -> None:
 
 
 @pytest.mark.django_db
-def test_tries_to_log_in_from_one_address_count_together_at_all_doors() -> None:
+def test_tries_to_log_in_from_one_address_count_together_at_all_doors(twenty: None) -> None:
     web = Client(REMOTE_ADDR="203.0.113.7")
     for place in range(10):
         assert web.post("/login/", {"username": f"a{place}", "password": "x"}).status_code == 200
