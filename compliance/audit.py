@@ -332,13 +332,13 @@ def history(order_id: uuid.UUID) -> list[dict[str, Any]]:
     events = ComplianceEvent.objects.filter(order_id=order_id).order_by("id")
     return [
         {
-            "at": event.ts_utc,
-            "action": event.action,
-            "actor": event.actor_pid,
-            "from": event.details.get("from"),
-            "to": event.details.get("to"),
-            "version": event.details.get("version"),
-            "reason": event.details.get("reason") or event.details.get("message", ""),
+            "at": ts_utc,
+            "action": action,
+            "actor": actor,
+            "from": details.get("from"),
+            "to": details.get("to"),
+            "version": details.get("version"),
+            "reason": details.get("reason") or details.get("message", ""),
         }
-        for event in events
+        for ts_utc, action, actor, details in events.values_list("ts_utc", "action", "actor_pid", "details")
     ]

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -70,8 +71,8 @@ class OrderCancel(APIView):
 
     @extend_schema(request=None, responses=OrderSerializer)
     def post(self, request: PersonRequest, pk: UUID) -> Response:
-        services.cancel(pk, owner=request.user, by=audit.person(request.user), at=timezone.now())
-        return Response(OrderSerializer(Order.objects.get(pk=pk)).data)
+        order = services.cancel(pk, owner=request.user, by=audit.person(request.user), at=timezone.now())
+        return Response(OrderSerializer(order).data)
 
 
 class ApprovalQueue(ListAPIView[Order]):
@@ -96,15 +97,16 @@ class ApprovalDecision(APIView):
         wanted = DecisionSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         decide = services.approve if wanted.validated_data["decision"] == "approve" else services.decline
-        get_object_or_404(visible(request.user), pk=order_id)
-        decide(
+        if not visible(request.user).filter(pk=order_id).exists():
+            raise Http404
+        order = decide(
             order_id,
             by=request.user,
             version=wanted.validated_data["version"],
             reason=wanted.validated_data["reason"],
             at=timezone.now(),
         )
-        return Response(OrderSerializer(Order.objects.get(pk=order_id)).data)
+        return Response(OrderSerializer(order).data)
 
 
 class PortfolioView(APIView):

@@ -6,12 +6,15 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 from django.db.models import Sum
+from django.utils import timezone
 
 from compliance.models import RestrictedSymbol
 from orders import desk, execution, queries, services
 from orders.models import Account, Break, CashTransfer, EquityDay, Order, Outbox, Status, TradingState
 from tests import costs
-from tests.conftest import NOON, Propose
+from tests.conftest import NOON, Propose, person
+from tests.orders.test_admin import place
+from tests.orders.test_attacks import with_token
 
 pytestmark = pytest.mark.django_db
 PROPOSE, APPROVE, EXECUTE = 8, 14, 22
@@ -31,6 +34,19 @@ def test_an_order_s_way_takes_so_many_statements_and_reads_no_table_whole(
     assert Order.objects.get(pk=order.pk).status == Status.FILLED
     assert [len(each) for each in (proposing, approving, executing)] == [PROPOSE, APPROVE, EXECUTE]
     assert costs.read_whole([*proposing, *approving, *executing], [*costs.LONG, "orders_outbox"]) == []
+
+
+def test_an_approval_s_answer_is_what_the_order_s_own_address_says(bob: User) -> None:
+    ann = person("ann", "Traders")
+    services.open_account(ann, cash_usd=Decimal(100_000), by="system:test", at=timezone.now())
+    order = place(ann)
+    checker = with_token(bob)
+    body = {"decision": "approve", "reason": "ok", "version": order.version}
+    with costs.statements() as asked:
+        answer = checker.post(f"/api/v1/approvals/{order.pk}/", body, format="json")
+    assert answer.json() == checker.get(f"/api/v1/orders/{order.pk}/").json()
+    assert answer.json()["status"] == "approved"
+    assert costs.read_whole([sql for sql in asked if "orders_" in sql or "compliance_" in sql]) == []
 
 
 def test_the_statements_of_a_check_do_not_grow_with_the_account_s_orders(ann: User, propose: Propose) -> None:
