@@ -15,7 +15,16 @@ from nextrade.ops.rules import RULES
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 PAGES = sorted((ROOT / "docs" / "runbooks").glob("[A-Z]*.md"))
 """Those of alerts; what people begin by themselves, such as disaster-recovery.md, is named in small letters."""
-FILLERS = {"NAME": "name", "RULE": "Rule", "USER": "ann", "ID": "1", "JOB": "prune", "R": "why", "TEXT": "why"}
+FILLERS = {
+    "NAME": "name",
+    "RULE": "Rule",
+    "USER": "ann",
+    "ID": "1",
+    "N": "1",
+    "JOB": "prune",
+    "R": "why",
+    "TEXT": "why",
+}
 by_name = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
