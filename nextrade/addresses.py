@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Callable
-from types import SimpleNamespace
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -41,7 +40,7 @@ def log_in_limit(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.method == "POST" and request.path_info in WEB_DOORS:
             limit = RateLimit()
-            if not limit.allow_request(request, SimpleNamespace(throttle_scope="login")):  # type: ignore[arg-type]
+            if not limit.takes(request, "login"):
                 return error_pages.page(request, 429, retry_after_s=limit.wait())
         return get_response(request)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 from knox.auth import TokenAuthentication
 from rest_framework import exceptions, throttling
@@ -67,8 +67,10 @@ class RateLimit(throttling.SimpleRateThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         scope = getattr(view, "throttle_scope", "")
-        if not scope or request.method in ("GET", "HEAD", "OPTIONS"):
-            return True
+        return not scope or request.method in ("GET", "HEAD", "OPTIONS") or self.takes(request, scope)
+
+    def takes(self, request: Request | HttpRequest, scope: str) -> bool:
+        """Count a request of a scope; whether it is within its limit."""
         limit, period_s = self.parse_rate(self.THROTTLE_RATES[scope])
         assert limit is not None
         assert period_s is not None

@@ -1,5 +1,6 @@
 """The admin's sidebar: what leads where, and for whom."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -11,13 +12,16 @@ address = lazy(cache(reverse), str)
 """Unlike reverse_lazy, which asks anew each time it is read: two hundred times a page."""
 
 
-def page(title: str, icon: str, url: str, permission: Any = None, **more: Any) -> dict[str, Any]:
+Permission = Callable[[HttpRequest], bool] | str
+
+
+def page(title: str, icon: str, url: str, permission: Permission | None = None, **more: Any) -> dict[str, Any]:
     """permission: a function of the request, or its path; more: unfold's `badge`, `badge_variant` and `active`."""
     item = {"title": title, "icon": icon, "link": address(url), **more}
     return item if permission is None else {**item, "permission": permission}
 
 
-def holders(right: str) -> Any:
+def holders(right: str) -> Permission:
     """Who has a right, "app.codename"."""
 
     def may(request: HttpRequest) -> bool:
