@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from multiprocessing import get_context
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connection, connections, transaction
 from django.db.models import Exists, Max, Min, Model, OuterRef
@@ -31,6 +31,11 @@ RECENT = timedelta(hours=2)
 CHUNK = 20_000
 ALONE = 100_000
 """Below so many events a second process costs more than it brings."""
+STAND = """
+SELECT (SELECT coalesce(max(id), 0) FROM compliance_checkpoint WHERE log = %s),
+  (SELECT coalesce(max(leaf_index) + 1, 0) FROM compliance_leaf WHERE log = %s),
+  (SELECT count(*) FROM compliance_node WHERE log = %s)
+"""
 
 
 @dataclass
@@ -61,11 +66,16 @@ class Report:
 
 
 def verify(*, since: datetime | None = None, processes: int | None = None) -> Report:
-    """Look at all of it; or, for `since`, at what was sealed after the last checkpoint before that moment."""
+    """Look at all of it; or, for `since`, at what was sealed after the last checkpoint before that moment.
+
+    The sealer goes on meanwhile: each log is looked at as it stood at one moment, a sink before what is here, and the
+    confirmations that were here before the sinks.
+    """
     report = Report()
     for name in triggers.missing():
         report.add(f"trigger {name}", "is missing, disabled or altered")
     ring = _keys(report)
+    newest_anchor = Anchor.objects.aggregate(newest=Max("pk"))["newest"] or 0
     terms = Terms(
         seal.first_signed(),
         secrets.path(mac.SEED).exists(),
@@ -76,7 +86,7 @@ def verify(*, since: datetime | None = None, processes: int | None = None) -> Re
     for log in sorted({*_logs(Checkpoint), *_logs(Leaf), *_logs(Node)}):
         _log(log, ring, terms, found, report, since=since, processes=processes or os.cpu_count() or 1)
     _unsealed(terms, report, since=since)
-    _confirmations(ring, found, report)
+    _confirmations(ring, found, report, upto=newest_anchor)
     _receipts(ring, report)
     _skipped(report)
     report.shredded = _shredded()
@@ -117,6 +127,21 @@ def _logs(model: Any) -> set[str]:
     return set(model.objects.values_list("log", flat=True).distinct())
 
 
+class Stand(NamedTuple):
+    """How far a log had come at one moment. checkpoint: the newest one's id."""
+
+    checkpoint: int
+    leaves: int
+    nodes: int
+
+
+def _stand(log: str) -> Stand:
+    """By one statement, which sees what one moment's commits have left."""
+    with connection.cursor() as cursor:
+        cursor.execute(STAND, [log, log, log])
+        return Stand(*cursor.fetchone())
+
+
 def _log(
     log: str,
     ring: Keyring,
@@ -127,13 +152,14 @@ def _log(
     since: datetime | None,
     processes: int,
 ) -> None:
-    rows = _checkpoints(log, ring, found, report)
+    stand = _stand(log)
+    rows = _checkpoints(log, ring, found, report, upto=stand.checkpoint)
     start = merkle.Frontier()
     for row, signed in rows:
         if since and signed.at <= timestamp(since):
             start = _frontier(row, signed, report) or start
-    size = (Leaf.objects.filter(log=log).aggregate(last=Max("leaf_index"))["last"] or 0) + 1
-    ranges = [(log, place, min(place + CHUNK, size), terms) for place in range(start.size, size, CHUNK)]
+    places = range(start.size, stand.leaves, CHUNK)
+    ranges = [(log, place, min(place + CHUNK, stand.leaves), terms) for place in places]
     tree = Rebuilt(log, report, start, [pair for pair in rows if pair[1].size >= start.size])
     for examined in _examine_all(ranges, processes):
         report.faults += examined.faults
@@ -143,9 +169,9 @@ def _log(
         tree.grow(examined.leaves)
     for row, signed in tree.waiting:
         report.add(f"checkpoint {row.pk}", f"signs {signed.size} leaves, {log} has {tree.frontier.size}")
-    stored, made = Node.objects.filter(log=log).count(), merkle.stored_nodes(tree.frontier.size)
-    if stored != made:
-        report.add(f"log {log}", f"{stored} nodes are stored, its leaves make {made}")
+    made = merkle.stored_nodes(tree.frontier.size)
+    if stand.nodes != made:
+        report.add(f"log {log}", f"{stand.nodes} nodes are stored, its leaves make {made}")
     if not rows:
         report.add(f"log {log}", "has no believable checkpoint")
     elif rows[-1][1].size < tree.frontier.size:
@@ -185,10 +211,12 @@ class Rebuilt:
             self.report.add(f"node {self.log} {height}/{index}", "is missing")
 
 
-def _checkpoints(log: str, ring: Keyring, found: "Found", report: Report) -> list[tuple[Checkpoint, notes.Checkpoint]]:
-    """Those of a log that are signed and in their order."""
+def _checkpoints(
+    log: str, ring: Keyring, found: "Found", report: Report, *, upto: int
+) -> list[tuple[Checkpoint, notes.Checkpoint]]:
+    """Those of a log that are signed and in their order. upto: the last one's id."""
     read: list[tuple[Checkpoint, notes.Checkpoint]] = []
-    for row in Checkpoint.objects.filter(log=log).order_by("id"):
+    for row in Checkpoint.objects.filter(log=log, pk__lte=upto).order_by("id"):
         report.checkpoints += 1
         try:
             signed = seal.read(row, ring)
@@ -265,10 +293,7 @@ class Found:
 
 def _sinks(ring: Keyring, report: Report) -> Found:
     """Every checkpoint and statement that stands outside must stand here too."""
-    found = Found()
-    known = set(Checkpoint.objects.values_list("note", flat=True)) | set(
-        Statement.objects.values_list("note", flat=True)
-    )
+    found, outside = Found(), []
     for sink in anchors.sinks():
         try:
             anchored = sink.read()
@@ -277,10 +302,13 @@ def _sinks(ring: Keyring, report: Report) -> Found:
             found.readable.add(sink.name)
             for item in _standing(anchored, ring, sink.name, report):
                 found.at[item.note] = min(item.at, found.at.get(item.note, item.at))
-                if item.note not in known:
-                    report.add(f"{sink.name} {item.ref}", f"was anchored and is not here: {_title(item.note)}")
+                outside.append((f"{sink.name} {item.ref}", item.note))
         except (SinkProblem, BadNote) as problem:
             report.add(sink.name, str(problem))
+    known = {note for model in (Checkpoint, Statement) for note in model.objects.values_list("note", flat=True)}
+    for where, note in outside:
+        if note not in known:
+            report.add(where, f"was anchored and is not here: {_title(note)}")
     return found
 
 
@@ -306,10 +334,10 @@ def _is_given_up(item: anchors.Anchored, said: trust.Said) -> bool:
     return notes.Checkpoint.parse(text).size > int(said.facts["to"].split()[0])
 
 
-def _confirmations(ring: Keyring, found: Found, report: Report) -> None:
+def _confirmations(ring: Keyring, found: Found, report: Report, *, upto: int) -> None:
     """Each row that says a checkpoint was put outside is signed, and the sink, where it can be read, has it."""
     outside = {_place(note) for note in found.at}
-    for anchor in _each(Anchor, report):
+    for anchor in _each(Anchor, report, upto=upto):
         report.anchors += 1
         where = f"anchor {anchor.pk}"
         try:
@@ -359,9 +387,10 @@ def _problem_of(receipt: Receipt, ring: Keyring) -> str:
     return ""
 
 
-def _each(model: type[Row], report: Report) -> Iterator[Row]:
+def _each(model: type[Row], report: Report, *, upto: int | None = None) -> Iterator[Row]:
     """Rows by their ids, one by one: one that cannot even be read must not hide the others."""
-    for key in model._default_manager.order_by("pk").values_list("pk", flat=True):
+    rows = model._default_manager.order_by("pk")
+    for key in (rows if upto is None else rows.filter(pk__lte=upto)).values_list("pk", flat=True):
         try:
             yield model._default_manager.get(pk=key)
         except (ValueError, TypeError):
@@ -376,7 +405,8 @@ def _skipped(report: Report) -> None:
         return
     there = Exists(ComplianceEvent.objects.filter(pk=OuterRef("event_id")))  # NOT IN of a million rows never ends
     gone = Leaf.objects.filter(~there, event_id__gt=span["first"], event_id__lt=span["last"])
-    report.skipped_ids = span["last"] - span["first"] + 1 - ComplianceEvent.objects.count() - gone.count()
+    here = ComplianceEvent.objects.filter(pk__lte=span["last"])
+    report.skipped_ids = span["last"] - span["first"] + 1 - here.count() - gone.count()
     if report.skipped_ids and connection.vendor == "sqlite":
         report.add("events", f"{report.skipped_ids} ids are skipped: events were deleted before they were sealed")
 

@@ -4,6 +4,7 @@ from django.db.models.signals import post_migrate
 
 class OrdersConfig(AppConfig):
     name = "orders"
+    verbose_name = "Desk"
 
     def ready(self) -> None:
         from compliance import erasure

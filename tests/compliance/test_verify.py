@@ -2,12 +2,14 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from compliance import examination, mac, notes, triggers, trust, verify
 from compliance.audit import Action
@@ -212,3 +214,26 @@ def test_the_writers_key_moves_on_each_day_and_older_events_still_verify(trail: 
     assert faults() == []
     assert Anchor.objects.exists()
     assert Leaf.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sealer_at_work_is_no_fault(sealer: Sealer) -> None:
+    def work() -> None:
+        try:
+            for _ in range(60):
+                for _ in range(3):
+                    record(Action.ORDER_APPROVED, order_id=uuid.uuid4())
+                sealer.seal(at=timezone.now())
+        finally:
+            connection.close()
+
+    record()
+    sealer.seal(at=NOON)
+    looks = []
+    with ThreadPoolExecutor(1) as beside:
+        working = beside.submit(work)
+        while not working.done():
+            looks.append(verify.verify(processes=1))
+        working.result()
+    assert [look.faults for look in looks] == [[]] * len(looks)
+    assert looks[0].leaves < looks[-1].leaves
