@@ -25,8 +25,12 @@ def enlist(role: str, pid: int) -> None:
 
 def trees() -> dict[str, list[psutil.Process]]:
     """The living processes by role, children included. A role without any is absent; what is dead is struck off."""
+    return _trees(_folder())
+
+
+def _trees(folder: Path) -> dict[str, list[psutil.Process]]:
     found: dict[str, dict[int, psutil.Process]] = {}
-    for file in _folder().glob("*-*"):
+    for file in folder.glob("*-*"):
         role, _, pid = file.name.partition("-")
         if (root := _living(file, pid)) is None:
             file.unlink(missing_ok=True)
@@ -38,13 +42,13 @@ def trees() -> dict[str, list[psutil.Process]]:
 
 def memory_bytes() -> dict[str, int]:
     """Proportional set size by role: pages that several processes share are counted once."""
-    return _memory_bytes(int(time.monotonic() / KEPT_S))
+    return _memory_bytes(_folder(), int(time.monotonic() / KEPT_S))
 
 
 @functools.lru_cache(maxsize=1)
-def _memory_bytes(period: int) -> dict[str, int]:
+def _memory_bytes(folder: Path, period: int) -> dict[str, int]:
     """Reading it costs milliseconds a process, so it holds for a moment. This process alone, where none is enlisted."""
-    known = trees() or {"web": [psutil.Process()]}
+    known = _trees(folder) or {"web": [psutil.Process()]}
     return {role: sum(map(_pss, members)) for role, members in known.items()}
 
 

@@ -172,7 +172,8 @@ def test_spending_is_told_and_its_share_of_the_budgets(ann: User, settings: Any)
 NOON_ID = "8b2c5d0e-0000-4000-8000-000000000000"
 
 
-def test_the_machine_is_measured_in_bytes_and_ratios() -> None:
+def test_the_machine_is_measured_in_bytes_and_ratios(tmp_path: Path, settings: Any) -> None:
+    settings.DATA_DIR = tmp_path  # where nobody is enlisted, as another test may have been
     found = samples(scrape())
     resident = found[("nextrade_process_resident_memory_bytes", (("process", "web"),))]
     rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
