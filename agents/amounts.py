@@ -6,10 +6,13 @@ linear.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 BLANK = "|"
+UNREAD = "\u00a4"
+"""Stands in `Amounts.rest` for each letter of what is a number, but none of an order's."""
 
 
 def words(table: str) -> list[str]:
@@ -56,17 +59,29 @@ OTHER_NUMBERS = re.compile(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"
     r"|\bof\s(?:my|our|the|those|these)\s[0-9][\w.,]*"
     r"|\b(?:instead\s+of|rather\s+than|not)\s+(?:the\s+)?[0-9][\w.,]*"
-    r"|\b(?:account|acct|order|no\.|number|desk)\s?#?\s?[0-9]+\b|#[0-9]+\b"
-    r"|\b[0-9]{1,2}(?::[0-9]{2})?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|\b[0-9]{1,2}:[0-9]{2}\b"
+    r"|\b(?:order|no\.|number)\s?#?\s?[0-9]+\b|#[0-9]+\b",
+    re.IGNORECASE,
+)
+# The same, and what it says is nothing that an order here can have.
+NOT_OFFERED = re.compile(
+    r"\b(?:account|acct|desk)\s?#?\s?[0-9]+\b"
+    r"|\b(?:at\s)?[0-9]{1,2}(?::[0-9]{2})?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|\b(?:at\s)?[0-9]{1,2}:[0-9]{2}\b"
     r"|\b(?:in|for|within|over|after)\s+(?:the\s+(?:last|next)\s+)?[0-9]{1,4}\s+(?:minute|hour|day|week"
     r"|month|year)s?\b",
     re.IGNORECASE,
 )
 TIMES_IN_FORCE = (
-    ("gtc", re.compile(r"\b(?:gtc|good\s+(?:till?|until|'til)\s+cancel\w{0,3})\b", re.IGNORECASE)),
+    ("gtc", re.compile(r"\b(?:gtc|(?:good\s+)?(?:till?|until|'til)\s+cancel\w{0,3})\b", re.IGNORECASE)),
     ("ioc", re.compile(r"\b(?:ioc|immediate[\s-]or[\s-]cancel)\b", re.IGNORECASE)),
     ("fok", re.compile(r"\b(?:fok|fill[\s-]or[\s-]kill)\b", re.IGNORECASE)),
-    ("day", re.compile(r"\b(?:day\s+only|day\s+order|good\s+for\s+(?:the\s+)?day|day)\b", re.IGNORECASE)),
+    (
+        "day",
+        re.compile(
+            r"\b(?:day\s+only|day\s+order|good\s+for\s+(?:the\s+|to)?day"
+            r"|(?<!\ba\s)(?<!each\s)(?<!every\s)(?<!per\s)(?<!some\s)(?<!another\s)(?<!that\s)(?<!any\s)(?<!one\s)day)\b",
+            re.IGNORECASE,
+        ),
+    ),
 )
 
 _PRICE = (
@@ -86,12 +101,13 @@ CONDITION = re.compile(
     re.IGNORECASE,
 )
 LIMIT = re.compile(
-    r"(?:\b(?:at|with|on|for)\s(?:a|the|my)?\s?)?\b(?:limit|price|cap|ceiling|floor)(?:\sprice)?(?:\sof"
+    r"(?:\b(?:at|with|on|for)\s(?:a|the|my)?\s?)?\b(?:limit|lmt|lim|price|cap|ceiling|floor)(?:\sprice)?(?:\sof"
     r"|\sat|\sis|\sto)?\s?[:=@]?"
     + _PRICE
     + r"|(?:\bat(?:\s(?:around|about|roughly|only|just))?\b|@)"
     + _PRICE.replace("price>", "at>")
-    + r"|(?<![\w.,$])\$?(?P<before>[0-9]++(?:\.[0-9]++)?)\s(?:limit|or\s(?:better|lower|less|higher))\b",
+    + r"|(?<![\w.,$])\$?(?P<before>[0-9]++(?:\.[0-9]++)?)\s(?:(?:limit|lmt|lim)(?!\s(?:price\s)?(?:of\s|at\s)?\$?[0-9])"
+    r"|or\s(?:better|lower|less|higher))\b",
     re.IGNORECASE,
 )
 # After the share count these words bound the price; right after the verb they bound the count.
@@ -104,6 +120,8 @@ BOUND = re.compile(
     r"|under|below|above|over|up\sto|less\sthan|more\sthan)" + _PRICE,
     re.IGNORECASE,
 )
+AND_LESS = re.compile(r"\bor\s(?:lower|less|below|under|cheaper)\b", re.IGNORECASE)
+AND_MORE = re.compile(r"\bor\s(?:higher|more|above|over|up)\b", re.IGNORECASE)
 EACH_PRICE = re.compile(
     rf"(?:\bfor\s)?\$?(?P<price>{DIGITS})(?:\s(?:dollars|bucks|usd))?\s(?:apiece|a\sshare|per\sshare"
     rf"|a\spiece)\b"
@@ -112,22 +130,24 @@ EACH_PRICE = re.compile(
 )
 MONEY = re.compile(
     rf"(?:(?P<minus>-)?\$\s?(?P<dollars>{DIGITS})(?P<scale>{SCALE}|\s?m)?(?![\w%/])"
-    rf"|(?<![\w.$])(?<![0-9],)(?P<named>{DIGITS})(?P<named_scale>{SCALE})?"
-    r"(?=\s?(?:\$|(?:dollars?|bucks|usd|us\sdollars)\b)|\sworth\b)"
+    rf"|(?<![\w.$£€¥])(?<![0-9],)(?P<named>{DIGITS})(?P<named_scale>{SCALE})?"
+    r"(?=\s?(?:\$(?![0-9A-Za-z])|(?:dollars?|bucks|usd|us\sdollars)\b)|\sworth\b)"
     rf"|\b(?P<spelled>{_SPELLED})(?=\s(?:dollars|bucks|usd|us\sdollars)\b))"
     r"(?:\s?\$|\s?(?:dollars?|bucks|usd|us\sdollars)\b)?(?P<spent>\s(?:worth|of|in|into|on)\b)?",
     re.IGNORECASE,
 )
-_OF_MONEY = r"(?!\s(?:of\s)?(?:my\s|the\s)?(?:available\s)?(?:cash|money|funds|buying\spower|balance|savings))"
+_FUNDS = r"cash|money|funds|buying\spower|balance|savings"
+_OF_MONEY = rf"(?!\s(?:of\s)?(?:my\s|the\s)?(?:available\s)?(?:{_FUNDS}))"
+_OF_WEALTH = rf"(?!\s(?:of\s)?(?:my\s|the\s)?(?:available\s)?(?:{_FUNDS}|portfolio|account|equity|net\sworth))"
 PERCENT = re.compile(
-    rf"(?<![\w.,$])(?P<percent>[0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)\s?(?:%|per\s?cent\b){_OF_MONEY}",
+    rf"(?<![\w.,$-])(?P<percent>[0-9]{{1,9}}(?:\.[0-9]{{1,9}})?)\s?(?:%|per\s?cent\b){_OF_WEALTH}",
     re.IGNORECASE,
 )
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
 PART = re.compile(
     rf"(?<![\w/])(?<!and\s)(?<!and\sa\s)(?:(?P<over>[1-9])/(?P<under>[1-9][0-9]?)(?![\w/])"
     rf"|(?:(?P<count>an?|one|two|three)[\s-])?(?P<part>half|thirds?|quarters?|fourths?|fifths?|tenths?)\b)"
-    rf"(?!-)(?!\s(?:an?\s|one\s)?(?:share|dozen|hour|order|price))(?!\s(?:a\s)?million){_OF_MONEY}",
+    rf"(?!-)(?!\s(?:an?\s|one\s)?(?:share|dozen|hour|order|price))(?!\s(?:a\s)?million){_OF_WEALTH}",
     re.IGNORECASE,
 )
 WHOLE = re.compile(
@@ -152,19 +172,21 @@ NAMED_PERIODS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Amounts:
-    """What an order's wording says in numbers. rest: the same text, what was read blanked out by bars."""
+    """What an order's wording says in numbers. rest: the same text, what was read blanked out by bars. is_twofold:
+    both a part and a number are said ("half of 10")."""
 
     quantity: str = ""
     fraction: Decimal | None = None
     amount_usd: Decimal | None = None
     limit_price: str = ""
     time_in_force: str = "day"
+    is_twofold: bool = False
     rest: str
 
 
 def read(text: str, *, side: str) -> Amounts:
     """The amounts in the part of an order that follows its verb; side is "buy" or "sell"."""
-    rest = OTHER_NUMBERS.sub(_bars, text)
+    rest = NOT_OFFERED.sub(lambda match: UNREAD * len(match[0]), OTHER_NUMBERS.sub(_bars, text))
     time_in_force, rest = _time_in_force(rest)
     limit_price, rest = _limit(rest)
     amount, bare, rest = _money(rest)
@@ -178,22 +200,46 @@ def read(text: str, *, side: str) -> Amounts:
         amount_usd=Decimal(amount) if amount else None,
         limit_price=limit_price,
         time_in_force=time_in_force,
+        is_twofold=bool(quantity) and fraction is not None and fraction != 1,
         rest=rest,
     )
 
 
 def is_stop(text: str, *, side: str) -> bool:
-    """Whether the condition is a stop: to sell when it falls or to buy when it rises.
+    """Whether the price is that of a stop: to sell when it falls or to buy when it rises; or whether it could be one.
 
     A limit order cannot express one; it would trade at once.
     """
     found = CONDITION.search(text)
     if found is None:
-        return False
+        return any(_is_ceiling(bound[0]) == (side == "sell") for bound in _prices_bound(text)) or bool(
+            (AND_LESS if side == "sell" else AND_MORE).search(text)
+        )
     where = (found["side"] or "").lower()
     falls = bool(found["fall"]) or where.endswith(("below", "under", "down to"))
     rises = bool(found["rise"]) or where.endswith(("above", "over", "past", "up to"))
     return falls if side == "sell" else rises
+
+
+def is_either(text: str) -> bool:
+    """Whether a condition leaves open from which side the price comes: "when it hits 400"."""
+    found = CONDITION.search(text)
+    if found is None or found["fall"] or found["rise"] or AND_LESS.search(text) or AND_MORE.search(text):
+        return False
+    return not (found["side"] or "").lower().endswith(("below", "under", "down to", "above", "over", "past", "up to"))
+
+
+def _prices_bound(text: str) -> Iterator[re.Match[str]]:
+    """The bounds of a price; one right after the verb bounds the count."""
+    return (bound for bound in BOUND.finditer(text) if text[: bound.start()].strip(f" ,{BLANK}"))
+
+
+def _is_ceiling(bound: str) -> bool:
+    """Whether "under 50", "no more than 50" and the like mean that price and less."""
+    if re.search(r"\b(?:at\s(?:most|least)|max\w*|min\w*|up\sto)\b", bound, re.IGNORECASE):
+        return not re.search(r"\b(?:least|min\w*)\b", bound, re.IGNORECASE)
+    is_low = bool(re.search(r"\b(?:less|lower|cheaper|below|under)\b", bound, re.IGNORECASE))
+    return is_low != bool(re.search(r"\b(?:no|not|nothing|never|don't)\b", bound, re.IGNORECASE))
 
 
 def starts_item(text: str, start: int) -> bool:

@@ -67,7 +67,14 @@ class Chat(APIView):
         return Response(rendered(answer, _request_id(request)))
 
 
-class ChatStream(APIView):
+class Streamed(APIView):
+    """Events, whatever is accepted; JSON for what goes wrong before the first."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)
+
+
+class ChatStream(Streamed):
     """The same, told while it happens (text/event-stream): `status`, `tool`, `order`, `token`, then `done` with the
     whole answer or `error`. A refusal before the first event is an ordinary error."""
 
@@ -86,7 +93,7 @@ class ChatStream(APIView):
         return _event_stream(events, reverse("chat-stream-rest", args=[turn_id]))
 
 
-class ChatStreamRest(APIView):
+class ChatStreamRest(Streamed):
     """The rest of a turn that was streamed, after the event that `Last-Event-ID` names, until five minutes after its
     end."""
 

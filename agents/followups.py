@@ -12,8 +12,8 @@ from agents.intents import Intent, Kind
 from orders import instruments
 
 FACT = re.compile(
-    r"^- (?P<id>[0-9a-f-]{36}) (?P<side>\w+) (?P<quantity>\S+) (?P<symbol>\S+) (?P<type>\w+)(?: at (?P<limit>\S+))?: "
-    r"(?P<status>\w+)",
+    r"^- (?P<id>[0-9a-f-]{36}) (?P<side>\w+) (?P<quantity>\S+) (?P<symbol>\S+) (?P<type>\w+)"
+    r"(?: at (?P<limit>\S+))? (?P<tif>\w+): (?P<status>\w+)",
     re.MULTILINE,
 )
 UNSENT = ("pending_approval", "approved", "pending_new", "new", "partially_filled")
@@ -30,6 +30,10 @@ SAME_AGAIN = re.compile(
     r"(?:for\s+|about\s+)?(?P<rest>.{1,60}?)(?:\s+(?:too|then|instead|please))?[\s?.!]*",
     re.IGNORECASE,
 )
+ASKING = "Nothing was proposed yet."
+"""What the embedded model's questions about an order end with."""
+MOST_WORDS = 5
+NO_ANSWER = re.compile(r"\b(?:own|have|got|because|yes|no|not)\b|[0-9][.)]\s", re.IGNORECASE)
 REPEATABLE = frozenset({Kind.QUOTE, Kind.RESEARCH, Kind.NEWS, Kind.PERFORMANCE, Kind.TRADE})
 
 
@@ -41,7 +45,9 @@ class Past:
     side: str
     quantity: str
     symbol: str
+    order_type: str
     limit_price: str
+    time_in_force: str
     status: str
 
     @property
@@ -57,7 +63,9 @@ def past(facts: str) -> list[Past]:
             side=fact["side"],
             quantity=fact["quantity"],
             symbol=fact["symbol"],
+            order_type=fact["type"],
             limit_price=fact["limit"] or "",
+            time_in_force=fact["tif"],
             status=fact["status"],
         )
         for fact in FACT.finditer(facts)
@@ -86,6 +94,30 @@ def same_again(words: str, earlier: Sequence[str]) -> Intent | None:
         if last and SAME_AGAIN.fullmatch(before.strip()) is None:
             return _again(last[-1], symbol, words)
     return None
+
+
+def answered(words: str, earlier: Sequence[str], asked: str) -> Intent | None:
+    """The order that "10" completes after "buy KO" and the question how many. asked: the answer before, in full. None
+    where it asked for nothing, or the two together are no order."""
+    both = completed(earlier[-1], words) if earlier and asked.endswith(ASKING) else ""
+    found = intents.read(both) if both else ()
+    return found[0] if len(found) == 1 and _is_whole(found[0]) else None
+
+
+def completed(before: str, words: str) -> str:
+    """A short message as the end of the one before it, where that is an order that lacks something; else empty."""
+    lacking = [wish for wish in intents.read(before) if wish.kind is Kind.TRADE]
+    if len(words.split()) > MOST_WORDS or NO_ANSWER.search(words) or len(lacking) != 1:
+        return ""
+    if lacking[0].doubt or _is_whole(lacking[0]):
+        return ""
+    return f"{before.rstrip(' .!?')} {words}"
+
+
+def _is_whole(wish: Intent) -> bool:
+    is_sized = bool(wish.quantity or wish.fraction or wish.amount_usd)
+    is_priced = wish.order_type != "limit" or bool(wish.limit_price)
+    return wish.kind is Kind.TRADE and bool(wish.symbol) and is_sized and is_priced and not wish.doubt
 
 
 def _again(wish: Intent, symbol: str, words: str) -> Intent:

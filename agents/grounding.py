@@ -29,7 +29,7 @@ def is_grounded(
         and _is_amount(intent, quantity)
         and _is_same(intent.limit_price, limit_price)
         for intent in read(words)
-        if intent.kind is Kind.TRADE
+        if intent.kind is Kind.TRADE and not intent.doubt
     )
 
 

@@ -5,6 +5,7 @@ approve or execute. So the guard blocks at a high score, notes a middle one, and
 """
 
 import logging
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.conf import settings
 
 from agents.guarding import readings, text_rules
 from agents.guarding.encodings import BASE64, from_base64
+from agents.guarding.likeness import likeness
 from agents.guarding.links import without_links
 from agents.guarding.personal import redact, redacted
 from agents.guarding.rule import Rule
@@ -28,7 +30,9 @@ logger = logging.getLogger(__name__)
 MAX_LENGTH = 10_000
 BLOCK_SCORE = 70
 FLAG_SCORE = 40
+FLAG_LIKENESS, BLOCK_LIKENESS = 0.8, 0.978  # the second: of innocent texts that were not learned from, 0.2 %
 HIDDEN_SCORE = 30  # what had to be decoded first was meant to be missed
+LEAST_LETTERS = 4
 LOW_UNIQUENESS = Decimal("0.3")
 WITHHELD = "I cannot show this answer because it contained internal instructions."
 
@@ -83,7 +87,8 @@ def screen_input(text: str) -> Verdict:
 
 def _findings(text: str) -> tuple[list[tuple[str, str]], int]:
     """Names and categories of what was found, on its face and in what it hides, and the score."""
-    plain = {rule.name: rule for rule in _telling(_broken(text))}
+    face = readable(text)
+    plain = {rule.name: rule for rule in _telling(_broken(face))}
     found = [(rule.name, rule.category) for rule in plain.values()]
     score = sum(rule.score for rule in plain.values())
     if score >= BLOCK_SCORE:
@@ -95,14 +100,25 @@ def _findings(text: str) -> tuple[list[tuple[str, str]], int]:
     if readings.is_spelled_out(text):
         score += BLOCK_SCORE
         found.append(("letter-spaced payload", "obfuscation"))
+    if (learned := _learned(face)) >= FLAG_SCORE:
+        score = max(score, learned)
+        found.append(("reads like an attack", "likeness"))
     return found, min(score, 100)
+
+
+def _learned(face: str) -> int:
+    """What the learned model says, on the rules' scale. It has learned sentences: of a dot it knows nothing."""
+    if sum(map(str.isalnum, face)) < LEAST_LETTERS:
+        return 0
+    slope = (BLOCK_SCORE - FLAG_SCORE) / (BLOCK_LIKENESS - FLAG_LIKENESS)
+    return math.floor(FLAG_SCORE + (likeness(face) - FLAG_LIKENESS) * slope)
 
 
 def _hidden(text: str) -> dict[str, Rule]:
     """The rules that a hidden reading breaks; the search ends with the first reading that would be blocked."""
     hidden: dict[str, Rule] = {}
     for variant in dict.fromkeys(readings.variants(text)):
-        found = {rule.name: rule for rule in _telling(_broken(variant))}
+        found = {rule.name: rule for rule in _telling(_broken(readable(variant)))}
         hidden |= found
         if sum(rule.score for rule in found.values()) >= BLOCK_SCORE:
             break
@@ -116,8 +132,7 @@ def _telling(rules: Iterable[Rule]) -> list[Rule]:
     return [rule for rule in found if rule.score >= BLOCK_SCORE or rule.category not in decided]
 
 
-def _broken(text: str) -> list[Rule]:
-    face = readable(text)
+def _broken(face: str) -> list[Rule]:
     return [*text_rules.broken(TEXT_RULES, face), *WORD_RULES.broken(read(face))]
 
 

@@ -13,13 +13,14 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 
-from agents import amounts
+from agents import amounts, doubts
 from agents.amounts import Amounts, words
 from orders import instruments
 from orders.instruments import Mention
 
 LONGEST_TEXT = 2_000
 LONGEST_COMPANY = 60
+MOST_QUOTES = 5
 MOST_PARTS = 20  # of one sentence; each may be read again together with the next
 
 
@@ -47,7 +48,8 @@ class Intent:
 
     side: "buy", "sell" or "". symbol: a ticker of the reference; company: what the person called it when it
     is not in the reference. quantity and limit_price (dollars a share) are decimal strings as asked,
-    however absurd. fraction: part of what is held, 1 for all. days: length of the period asked about.
+    however absurd. fraction: part of what is held, 1 for all; of a withdrawal, 1 for all orders. days: length of the
+    period asked about. doubt: what is unclear about an order or a withdrawal, which is then not to be carried out.
     Whatever was not said is empty.
     """
 
@@ -66,6 +68,7 @@ class Intent:
     symbols: tuple[str, ...] = ()
     days: int = 0
     status: str = ""
+    doubt: str = ""
 
 
 def _any(*alternatives: str) -> str:
@@ -103,21 +106,25 @@ VERB = re.compile(
     r"|(?P<order>order(?=\s(?:me\s)?[$0-9a])))(?![\w'])",
     re.IGNORECASE,
 )
-MEANS_ALL = _compiled(r"close", r"exit", r"liquidate", r"get\s(?:me\s|us\s)?(?:rid|out)\sof", r"cash\sout\sof")
+MEANS_ALL = _compiled(
+    r"close(?:\sout)?", r"exit", r"liquidate", r"get\s(?:me\s|us\s)?(?:rid|out)\sof", r"cash\sout\sof"
+)
 MONEY_VERB = _compiled(r"invest", r"spend", r"put")
+PUT_INTO = _compiled(r"[0-9km]\s(?:in|into|on)\b")
 SHARES = _compiled(r"\b(?:shares?|stocks?|positions?|holdings?|worth\sof)\b")
 NOT_AN_ORDER_WORD = _compiled(
-    r"\b(?:quotes?|price\s(?:of|for)|news|headlines|research|report|analysis|chart|orders|trades|fills"
+    r"\b(?:quotes?|price\s(?:of|for)|(?:share|shares|stock)\sprice|news|headlines|research|report|analysis|chart|orders|trades|fills"
     r"|history|list|info"
-    r"|information|details|update|summary|watch\s?list|balance|attention|look)\b"
+    r"|information|details|update|summary|watch\s?list|balance|attention|look|reasons?|range|charts|cost|weeks?|months?"
+    r"|[0-9]+[\s-]days?)\b"
 )
 
 PREFIX = re.compile(
-    r"[\s\"'(*>#\u2022-]{0,5}(?>(?:"
+    r"[^\w$]{0,5}(?>(?:"
     + _listed(r"""
     please pls plz kindly ok(?:ay)? so well now then also and but hey hi hello yo alright right
-    actually instead just quickly first immediately asap today tomorrow second next finally lastly
-    yes yeah yep sure great no thanks thank\syou perfect good fine mate maybe
+    actually instead just quickly first immediately asap today second next finally lastly
+    yes yeah yep sure great no thanks thank\syou perfect good fine mate
     (?:can|could|would|will)\s(?:you|u|we|ya) (?:can|could|may)\si (?:(?:would|do)\syou\s)?mind
     at\smarket for\snow
     i(?:'d|d|\swould|'ll|\swill)?\s(?:really\s)?(?:like|love|want|wish|need|have|wanna)(?:\syou)?(?:\sto)?
@@ -162,7 +169,7 @@ IMPOSSIBLE = _compiled(
 # Requests that could be mere questions: an order only when they say how much of what.
 TENTATIVE = re.compile(
     r"\W*(?:(?:so|and|but|hey|hi|ok|please)[\s,]+){0,3}(?:(?:can|could|may|would)\s(?:i|we)"
-    r"|would\syou\s(?!mind|please|kindly))\b",
+    r"|will\syou\s(?!please|kindly)|would\syou\s(?!mind|please|kindly))\b",
     re.IGNORECASE,
 )
 POLITE = _compiled(
@@ -223,7 +230,7 @@ FILLERS = frozenset(
 STOPS = frozenset(
     words("""
     for because using with via since before after by from if when once unless but not instead and or
-    then that please at in on now today tomorrow immediately asap shares stock stocks share thanks
+    then that please pls plz thx at in on now today tomorrow immediately asap shares stock stocks share thanks
     ok is are will should as so like while until to right position positions holdings holding
     trading doing performing going looking moving
     """)
@@ -236,15 +243,30 @@ WITHDRAW = re.compile(
     r"(?:(?P<whole>never\s?mind|nvm|(?:i\s|i've\s)?changed\smy\smind|forget\s(?:about\s)?(?:it|that)\b)"
     r"|(?P<firm>cancell?|cancle|withdraw|scrap|scratch|revoke|undo|abort|retract|rescind|void|call\soff"
     r"|take\sback|nix)"
-    r"|(?P<soft>kill|pull|drop|stop|forget|remove|delete|get\srid\sof|take))\b(?P<rest>.*)",
+    r"|(?P<soft>kill|pull(?!\sup)|drop(?!\sme)|stop(?![\s-](?:loss|limit|order))|forget|remove|delete|get\srid\sof"
+    r"|take(?=\s.{0,40}\bback\b)))\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 WITHDRAWN_THING = _compiled(
     r"^\W*$|\b(?:orders?|trades?|it|that|this|them|those|these|last\sone|previous\sone|request|proposal"
-    r"|purchase|sale|buy|sell)\b"
+    r"|purchase|sale|buys?|sells?|both|first\sone)\b"
 )
 ORDER_THING = _compiled(r"\b(?:orders?|trades?|request|proposal)\b")
-WITHDRAW_ALL = _compiled(r"^\W*(?:all|everything)\b")
+WITHDRAW_ALL = _compiled(r"^\W*(?:all|everything|every\s(?:one|order))\b")
+WITHDRAWN_WHICH = _compiled(
+    r"[0-9]|\b(?:limit|market|stop|first|oldest|second|third|both|other|two|three|half|if|unless|until|when|before"
+    r"|after|later|replace\w*|except|but|them|those|these)\b|^(?!\W*(?:all|every)).*\b(?:orders|trades|buys|sells)\b"
+)
+WITHDRAWN_WORDS = frozenset(
+    words("""
+    my the a that this it its one last latest previous newest recent just order trade request proposal purchase sale buy
+    buying sell selling for of to on about all everything every open pending waiting outstanding unfilled orders trades
+    buys sells please pls plz now then thanks thank you again back instead i made placed shares stock s right away me
+    immediately asap kindly changed mind
+    """)
+)
+BOUGHT = _compiled(r"\b(?:buys?|buying|purchases?)\b")
+SOLD = _compiled(r"\b(?:sells?|selling|sales?)\b")
 NOT_WITHDRAWN = _compiled(
     r"\b(?:subscription|meeting|account|appointment|cash|money|funds|dollars|noise|instructions?|rules?)\b|\$"
 )
@@ -292,6 +314,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         _compiled(
             r"\b(?:did|have|had|why|when|what|where|which)\b.{0,30}\b(?:i|you|we)\b.{0,20}\b(?:buy|bought"
             r"|sell|sold|trade[d]?|purchased?)\b",
+            r"\bmy\s(?:(?:last|latest|recent|newest)\s(?:trade|fill|execution|purchase|sale)|sells|sales|buys|purchases)\b",
             r"\bat\swhat\sprice\sdid\b|\bdid\s(?:i|we)\spay\b|\b(?:last|recent)\sthing\si\s(?:bought|sold)\b",
         ),
     ),
@@ -459,6 +482,8 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
 )
 
 TRADING_WORD = re.compile(rf"\b(?:{BUY}|{SELL}|get\srid\sof|close|exit|purchase|cancel|withdraw)\b", re.IGNORECASE)
+DEEDS = frozenset((Kind.TRADE, Kind.WITHDRAW))
+ABOUT_ORDERS = frozenset((Kind.RESEARCH, Kind.HELP, Kind.EXECUTIONS, Kind.QUOTE, Kind.PERFORMANCE))
 COURTESY = frozenset((Kind.GREETING, Kind.THANKS))
 ABOUT_A_COMPANY = frozenset((Kind.QUOTE, Kind.RESEARCH, Kind.NEWS, Kind.COMPARE))
 WITHOUT_PERIOD = frozenset((Kind.UNKNOWN, Kind.QUOTE, Kind.CASH, Kind.HELP, Kind.GREETING, Kind.THANKS))
@@ -467,7 +492,9 @@ ASKING = re.compile(r"\W*(?:should|shouldn't|why|what|when|how|did|didn't|is|can
 CHANGE = _compiled(r"\W*(?:please\s)?(?:ignore|disregard|forget|skip|change|modify|amend|edit|make)\b")
 WISH = _compiled(r"\b(?:i'd\slike|i\swould\slike|i\swant|i\swanna|i\sneed|(?:can|could|may)\si\shave)\s$")
 GONE = _compiled(r"\b(?:sold|gone|sell|selling|off|out|cancell?ed|less|fewer)\b")
-LIMIT_WORD = _compiled(r"\blimit\b")
+OR = _compiled(r"\W*or\b")
+WHO = _compiled(r"\bwho\b")
+LIMIT_WORD = _compiled(r"\b(?:limit|lmt|lim)\b")
 EACH = _compiled(r"\beach\b")
 NEW_THOUGHT = _compiled(r"[,;]|\b(?:but|instead)\b")
 MORE = _compiled(r"\b(?:some|more|my|position|shares|stock)\b")
@@ -510,9 +537,32 @@ def read(text: str) -> tuple[Intent, ...]:
     written = re.sub(r"[^\S\n]+", " ", text[:LONGEST_TEXT])
     whole = Part(text=written.translate(_SAFE), words=written)
     read_all = [intent for sentence in _sentences(whole) for intent in _read_sentence(sentence)]
+    read_all = _doubted(read_all)
     understood = [intent for intent in read_all if intent.kind is not Kind.UNKNOWN]
     wishes = [intent for intent in understood if intent.kind not in COURTESY]
+    if not any(intent.kind in DEEDS for intent in wishes):
+        wishes += [intent for intent in read_all if intent.kind is Kind.UNKNOWN and TRADING_WORD.search(intent.words)]
     return tuple(_merged(wishes) or understood[:1]) or (Intent(kind=Kind.UNKNOWN, words=whole.said),)
+
+
+def _doubted(intents: list[Intent]) -> list[Intent]:
+    """With one doubtful order all are: half of what was meant may be the opposite of it. A negated order before the
+    one that is meant ("don't buy Apple, buy Tesla") is understood."""
+    doubt = next((intent.doubt for intent in intents if intent.kind is Kind.TRADE and intent.doubt), "")
+    trades = [place for place, intent in enumerate(intents) if intent.kind in DEEDS]
+    for place, intent in enumerate(intents):
+        is_negated = (
+            NEGATION.search(intent.words) and TRADING_WORD.search(intent.words) and place < max(trades, default=0)
+        )
+        is_beside = intent.kind is Kind.UNKNOWN and not doubts.SAYS_NOTHING.fullmatch(intent.words)
+        is_asked = intent.kind in ABOUT_ORDERS and (OR.match(intent.words) or not (intent.symbol or intent.company))
+        takes_back = intent.kind is Kind.WITHDRAW and place and intents[place - 1].kind is Kind.TRADE
+        if trades and not is_negated and (is_beside or is_asked or takes_back):
+            doubt = doubt or doubts.ANOTHER_SENTENCE
+    return [
+        replace(intent, doubt=intent.doubt or doubt) if intent.kind in DEEDS and not intent.company else intent
+        for intent in intents
+    ]
 
 
 def _merged(intents: list[Intent]) -> list[Intent]:
@@ -588,7 +638,10 @@ def _read_part(part: Part, *, orders: bool) -> tuple[Intent, ...]:
         return read_orders
     if orders and _is_unreadable_order(part.text):
         return (Intent(kind=Kind.UNKNOWN, words=part.said),)
-    return (_read_question(part),)
+    question = _read_question(part)
+    if question.kind is Kind.QUOTE and len(symbols := _symbols(part.text)) > 1:
+        return tuple(replace(question, symbol=symbol) for symbol in symbols[:MOST_QUOTES])
+    return (question,)
 
 
 def _is_unreadable_order(text: str) -> bool:
@@ -601,20 +654,39 @@ def _is_unreadable_order(text: str) -> bool:
 
 def _read_withdrawal(part: Part) -> Intent | None:
     match = WITHDRAW.match(part.text, _after_prefix(part.text, 0))
-    if match is None or not (match["whole"] or _is_withdrawn(match)):
+    if match is None or TENTATIVE.match(part.text):
         return None
-    symbols = _symbols(part.text)
-    order_id = _order_id(part.text)
-    return Intent(kind=Kind.WITHDRAW, words=part.said, symbol=symbols[0] if symbols else "", order_id=order_id)
+    symbols, rest, order_id = _symbols(part.text), match["rest"], _order_id(part.text)
+    if not _is_withdrawn(match, is_named=bool(symbols or order_id)):
+        return None
+    said = {side for side, word in (("buy", BOUGHT), ("sell", SOLD)) if word.search(rest)}
+    is_clear = not WITHDRAWN_WHICH.search(rest) and len(symbols) < 2 and len(said) < 2
+    is_quoted = doubts.QUOTED.search(part.text[: match.start()] + " ")
+    return Intent(
+        kind=Kind.WITHDRAW,
+        words=part.said,
+        side=next(iter(said), "") if len(said) == 1 else "",
+        symbol=symbols[0] if symbols else "",
+        order_id=order_id,
+        fraction=Decimal(1) if WITHDRAW_ALL.search(rest) and not order_id else None,
+        doubt="" if not is_quoted and (order_id or (is_clear and _says_which(rest))) else "which order you mean",
+    )
 
 
-def _is_withdrawn(match: re.Match[str]) -> bool:
+def _says_which(rest: str) -> bool:
+    """Whether every word after "cancel" is known: "cancel it tomorrow" and "cancel part of it" say something else."""
+    for one in instruments.mentions(rest):
+        rest = rest[: one.start] + " " * (one.end - one.start) + rest[one.end :]
+    return all(word in WITHDRAWN_WORDS for word in re.findall(r"[\w']+", rest.lower()))
+
+
+def _is_withdrawn(match: re.Match[str], *, is_named: bool) -> bool:
     rest = match["rest"]
     if NOT_WITHDRAWN.search(rest):
         return False
-    if match["firm"]:
-        return bool(WITHDRAWN_THING.search(rest) or WITHDRAW_ALL.match(rest) or UUID.search(rest) or _symbols(rest))
-    return bool(ORDER_THING.search(rest) or UUID.search(rest))
+    if match["soft"]:
+        return bool(ORDER_THING.search(rest) or UUID.search(rest))
+    return bool(WITHDRAWN_THING.search(rest) or (match["firm"] and (is_named or WITHDRAW_ALL.match(rest))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -674,12 +746,17 @@ def _after_name(text: str, start: int) -> int:
 def _read_orders(part: Part) -> tuple[Intent, ...]:
     """The orders of a part, one for each item; empty when there are none or this desk cannot express them."""
     verb = _verb(part.text)
-    if verb is None or IMPOSSIBLE.search(part.text):
+    if verb is None or IMPOSSIBLE.search(part.text) or NEGATION.search(part.text, 0, verb.end):
         return ()
     items = tuple(_items(part.text, verb.end))
     read_orders = _distributed(_read_items(part, verb, items), part.text)
-    if any(not (order.symbol or order.company) for order in read_orders[1:]):
+    if len(read_orders) > 1 and any(not (order.symbol or order.company) for order in read_orders):
         read_orders = _read_items(part, verb, ((verb.end, len(part.text)),))
+    if len(read_orders) > 1 and (strange := next((order.company for order in read_orders if order.company), "")):
+        read_orders = tuple(replace(order, doubt=f"what {strange!r} means") for order in read_orders if order.symbol)
+    holds = [bool(order.limit_price) or order.time_in_force != "day" for order in read_orders]
+    if holds and holds[-1] and not all(holds) and not any(holds[:-1]):
+        read_orders = tuple(replace(order, doubt=doubts.FOR_ALL) for order in read_orders)
     sized = all(order.quantity or order.amount_usd or order.fraction for order in read_orders)
     return () if TENTATIVE.match(part.text) and not sized else read_orders
 
@@ -696,7 +773,8 @@ def _distributed(orders: tuple[Intent, ...], text: str) -> tuple[Intent, ...]:
     if len(orders) < 2 or orders[-1].symbol or orders[-1].company or not EACH.search(text):
         return orders
     *named, last = orders
-    return tuple(replace(one, quantity=last.quantity, amount_usd=last.amount_usd) for one in named)
+    doubt = doubts.FOR_ALL if last.limit_price or last.time_in_force != "day" else ""
+    return tuple(replace(one, quantity=last.quantity, amount_usd=last.amount_usd, doubt=doubt) for one in named)
 
 
 def _items(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -720,14 +798,15 @@ def _read_item(part: Part, verb: Verb, start: int, end: int) -> Iterator[Intent 
     said = amounts.read(text, side=verb.side)
     targets = _targets(part, said.rest, start, end) or _named_before(part.text, verb)
     small_talk = verb.is_soft and not _is_order(said, verb, targets, part.text[start:end])
-    if small_talk or _is_doubtful(text, said, verb):
+    if small_talk or _is_unreadable(said):
         yield None
         return
     found = _sized(said, verb, part.text[start:end])
+    doubt = _doubt(part, verb, text, found, targets)
     shared = bool(EACH.search(found.rest)) or found.fraction is not None
     for place, (symbol, company) in enumerate(targets or (("", ""),)):
         kept = found if shared or place == 0 else replace(found, quantity="", amount_usd=None)
-        yield _order(part, verb, kept, symbol, company)
+        yield replace(_order(part, verb, kept, symbol, company), doubt="" if company else doubt)
 
 
 def _only(text: str, *stretches: tuple[int, int]) -> str:
@@ -743,15 +822,50 @@ def _sized(found: Amounts, verb: Verb, tail: str) -> Amounts:
     unsized = not found.quantity and found.fraction is None and found.amount_usd is None
     if unsized and MEANS_ALL.fullmatch(verb.written):
         return replace(found, fraction=Decimal(1))
-    if found.quantity and MONEY_VERB.fullmatch(verb.written) and not SHARES.search(tail):
+    if found.quantity and MONEY_VERB.fullmatch(verb.written) and PUT_INTO.search(tail) and not SHARES.search(tail):
         return replace(found, quantity="", amount_usd=Decimal(found.quantity))
     return found
 
 
-def _is_doubtful(text: str, found: Amounts, verb: Verb) -> bool:
-    """Whether a stop, a condition or a number stays unread: it would be another order than the one meant."""
+def _is_unreadable(found: Amounts) -> bool:
+    """Whether a condition or a number stays unread."""
     unread = OPEN_CONDITION.search(found.rest) or UNREAD_NUMBER.search(found.rest)
-    return bool(unread) or amounts.has_number(found.rest) or amounts.is_stop(text, side=verb.side)
+    return bool(unread) or amounts.has_number(found.rest)
+
+
+def _doubt(part: Part, verb: Verb, text: str, found: Amounts, targets: tuple[tuple[str, str], ...]) -> str:
+    """What is unclear about the item that text shows; "" when every word of it is understood."""
+    if TENTATIVE.match(part.text) and not doubts.PLEASE.search(part.text):
+        return doubts.QUESTION
+    if doubts.QUOTED.search(part.text[: verb.end - len(verb.written)]):
+        return doubts.OTHERS_WORDS
+    if doubts.CORRECTS.search(part.text, verb.end):
+        return doubts.CORRECTED
+    if amounts.is_stop(text, side=verb.side) or amounts.is_either(text):
+        return doubts.WHICH_WAY
+    named = {symbol for symbol, _ in targets} - {""}
+    if not named:
+        return ""
+    condition = amounts.CONDITION.search(text)
+    if condition and not doubts.ITSELF.search(condition[0]) and not named & set(_symbols(condition[0])):
+        return doubts.WHOSE_PRICE
+    if len(targets) > 1 and found.limit_price:
+        return doubts.FOR_ALL
+    rest = found.rest
+    for one in instruments.mentions(part.text):
+        if one.instrument.symbol not in named and text[one.start : one.end].strip(amounts.BLANK):
+            return f"what {one.instrument.symbol} has to do with it"
+        if one.instrument.symbol in named:
+            rest = rest[: one.start] + amounts.BLANK * (one.end - one.start) + rest[one.end :]
+    for token in doubts.TOKEN.finditer(rest):
+        resolved = instruments.resolve(token[0].strip(doubts.EDGES))
+        if resolved and resolved.symbol in named:
+            rest = rest[: token.start()] + amounts.BLANK * len(token[0]) + rest[token.end() :]
+    if unclear := doubts.of_amounts(found, text.strip(amounts.BLANK), side=verb.side):
+        return unclear
+    if left := doubts.unread(rest, found):
+        return f"what {part.words[slice(*left)].strip(doubts.EDGES)!r} means"
+    return ""
 
 
 def _is_order(said: Amounts, verb: Verb, targets: tuple[tuple[str, str], ...], tail: str) -> bool:
@@ -846,7 +960,7 @@ def _read_question(part: Part) -> Intent:
     kind = _kind(part.text, len(symbols)) or (Kind.QUOTE if _bare_name(part.text) else Kind.UNKNOWN)
     bare = _bare_name(part.text) if kind is Kind.QUOTE else ""
     symbol = symbols[0] if symbols else bare
-    status = STATUS.search(part.text) if kind is Kind.ORDERS else None
+    status = STATUS.search(part.text) if kind is Kind.ORDERS and not WHO.search(part.text) else None
     return Intent(
         kind=kind,
         words=part.said,

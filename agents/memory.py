@@ -40,12 +40,14 @@ def _sqlite() -> BaseCheckpointSaver[Any]:
 def _conninfo() -> str:
     database = settings.DATABASES["default"]
     return make_conninfo(
+        "",
+        **settings.DB_LINE,
         dbname=database["NAME"],
         user=database["USER"],
         password=database["PASSWORD"] or None,
         host=database["HOST"] or None,
         port=database["PORT"] or None,
-        options=f"-c search_path={SCHEMA}",
+        options=f"-c search_path={SCHEMA} {settings.DB_LINE_THERE}",
     )
 
 

@@ -1,6 +1,7 @@
 """What surrounds every model call and every tool call: limits, the books' facts, measurement, connections, errors."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,6 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
-    trim_messages,
 )
 from langgraph.types import Command
 
@@ -138,8 +138,8 @@ def presentable(messages: Sequence[AnyMessage]) -> list[Any]:
         if isinstance(message, AIMessage) and all(call["id"] in answered for call in message.tool_calls)
         for call in message.tool_calls
     }
-    whole = [message for message in messages if _is_whole(message, asked)]
-    return trim_messages(whole, strategy="last", token_counter=len, max_tokens=MAX_HISTORY, start_on="human")
+    newest = [message for message in messages if _is_whole(message, asked)][-MAX_HISTORY:]
+    return list(itertools.dropwhile(lambda message: not isinstance(message, HumanMessage), newest))
 
 
 def _is_whole(message: AnyMessage, asked: set[str | None]) -> bool:

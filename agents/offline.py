@@ -26,17 +26,24 @@ from agents.followups import Past
 from agents.intents import Intent, Kind, read
 from orders import instruments
 
+SHOWN = 60
+MOST_WITHDRAWN = 5
+"""At once: each is a call, of which a turn has a dozen."""
+OWN = re.compile(r"\bmy\b|\bp\s?&?\s?l\b|\bprofit|\b(?:un)?reali[sz]ed\b|\bhave\si\b", re.IGNORECASE)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
-CAPABILITIES = r"""I can:
+CAPABILITIES = """I can:
 - propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT" with a limit price
 - change or take back an order that waits: "make it 5", "cancel that order"
 - look things up: "AAPL?", "research Nvidia", "compare Apple and Microsoft", "how did Tesla do this month"
 - tell you what you have: "what do I hold", "how much cash do I have", "my orders", "my fills"
 
 Every order waits for a second person's approval before it is sent. I am NexTrade's built-in rule-based assistant
-(offline-rules), \ not a language model, so plain wording works best."""
+(offline-rules), not a language model, so plain wording works best: market and limit orders for shares, no stops, no
+short sales, no options."""
 
+PLAINLY = '"Buy 10 AAPL", "sell half of my AAPL", "buy 10 AAPL limit 12 gtc"'
+"""Its numbers are small enough to count as words: an answer's others must have a source."""
 
 INDICATORS: Mapping[str, str] = MappingProxyType(
     {
@@ -115,11 +122,16 @@ def _next(messages: Sequence[BaseMessage], tools: frozenset[str]) -> AIMessage:
     answers: list[str] = []
     words = messages[last].text
     if "transfer_to_research" in tools and (quantity := followups.changed_quantity(words)):
-        return _spoken_or_asked(ask, lambda: _change(quantity, ask, followups.past(context)))
-    again = followups.same_again(words, earlier) if "transfer_to_research" in tools else None
+        return _spoken_or_asked(
+            ask, lambda: _change(quantity, ask, followups.past(context), is_shares="share" in words.lower())
+        )
+    again = None
+    asked = next((message.text for message in reversed(messages[:last]) if isinstance(message, AIMessage)), "")
+    if "transfer_to_research" in tools:
+        again = followups.answered(words, earlier, asked) or followups.same_again(words, earlier)
     for intent in [again] if again else read(words):
         try:
-            answers.append(_answer(intent, ask, tools, context, earlier))
+            answers.append(_answer(intent, ask, tools, context, earlier, asked))
         except Pending:
             continue
     return _message(ask, answers)
@@ -134,14 +146,14 @@ def _spoken_or_asked(ask: Ask, answer: Callable[[], str]) -> AIMessage:
 
 def _message(ask: Ask, answers: Sequence[str]) -> AIMessage:
     if not ask.calls:
-        return AIMessage("\n\n".join(answers))
+        return AIMessage("\n\n".join(dict.fromkeys(answers)))
     calls = {_key(*call): call for call in ask.calls}.values()
     return AIMessage("", tool_calls=[{"name": name, "args": args, "id": uuid.uuid4().hex} for name, args in calls])
 
 
-def _answer(intent: Intent, ask: Ask, tools: frozenset[str], context: str, earlier: Sequence[str]) -> str:
+def _answer(intent: Intent, ask: Ask, tools: frozenset[str], context: str, earlier: Sequence[str], asked: str) -> str:
     if "transfer_to_research" in tools:
-        return _supervise(_with_subject(intent, earlier), ask, context)
+        return _supervise(_with_subject(intent, earlier), ask, context, asked)
     handler = (PORTFOLIO if "propose_order" in tools else RESEARCH if "get_price_history" in tools else DATABASE).get(
         intent.kind
     )
@@ -151,18 +163,23 @@ def _answer(intent: Intent, ask: Ask, tools: frozenset[str], context: str, earli
 # --- the supervisor's part
 
 
-def _supervise(intent: Intent, ask: Ask, context: str) -> str:
+def _supervise(intent: Intent, ask: Ask, context: str, asked: str) -> str:
     match intent.kind:
         case Kind.TRADE:
             return _missing(intent) or ask("transfer_to_portfolio", instructions=_wish(intent))
         case Kind.WITHDRAW:
-            return _withdraw(intent, ask, context)
+            return _withdraw(intent, ask, context, asked)
         case Kind.HOLDINGS | Kind.CASH:
             return ask("transfer_to_portfolio", instructions=intent.words)
-        case Kind.PERFORMANCE if not intent.symbol:
+        case Kind.PERFORMANCE if not intent.symbol or OWN.search(intent.words):
             return ask("transfer_to_portfolio", instructions="How is my portfolio doing?")
         case Kind.ORDERS | Kind.EXECUTIONS:
             return ask("transfer_to_database", instructions=_lookup(intent))
+        case Kind.QUOTE | Kind.RESEARCH if not (intent.symbol or intent.company):
+            return "Which company do you mean? Please give its name or its ticker symbol."
+        case Kind.COMPARE if len(intent.symbols) < 2:
+            unknown = f"I do not know {intent.company!r}. " if intent.company else ""
+            return f"{unknown}Which two companies shall I compare?"
         case Kind.QUOTE | Kind.RESEARCH | Kind.COMPARE | Kind.NEWS | Kind.PERFORMANCE:
             return ask("transfer_to_research", instructions=_question(intent))
         case Kind.GREETING:
@@ -172,7 +189,8 @@ def _supervise(intent: Intent, ask: Ask, context: str) -> str:
         case Kind.HELP:
             return CAPABILITIES
         case _:
-            return f"I did not understand that.\n\n{CAPABILITIES}"
+            what = f"“{intent.words[:SHOWN]}”" if len(intent.words) <= SHOWN else "that"
+            return f"I did not understand {what}, and did nothing.{_waiting(context)}\n\n{CAPABILITIES}"
 
 
 def _with_subject(intent: Intent, earlier: Sequence[str]) -> Intent:
@@ -190,48 +208,89 @@ def _with_subject(intent: Intent, earlier: Sequence[str]) -> Intent:
 
 def _missing(intent: Intent) -> str:
     """What has to be asked before an order can be proposed; empty when nothing is."""
+    if intent.doubt:
+        return f"I am not sure {intent.doubt}, so nothing was proposed. Please say it plainly: {PLAINLY}."
     if intent.company:
         return f"I do not know {intent.company!r}. Please name the company or its ticker symbol; nothing was proposed."
     if not intent.side:
-        return "Would you like to buy or to sell? Nothing was proposed yet."
+        return f"Would you like to buy or to sell? {followups.ASKING}"
     if not intent.symbol:
-        return f"Which company would you like to {intent.side}? Nothing was proposed yet."
+        return f"Which company would you like to {intent.side}? {followups.ASKING}"
     if not intent.quantity and intent.fraction is None and intent.amount_usd is None:
-        return f"How many shares of {intent.symbol} would you like to {intent.side}? Nothing was proposed yet."
+        return f"How many shares of {intent.symbol} would you like to {intent.side}? {followups.ASKING}"
+    if intent.order_type == "limit" and not intent.limit_price:
+        return f"At which limit price would you like to {intent.side} {intent.symbol}? {followups.ASKING}"
     return ""
 
 
-def _withdraw(intent: Intent, ask: Ask, context: str) -> str:
+def _withdraw(intent: Intent, ask: Ask, context: str, asked: str) -> str:
+    """asked: the answer before this message. "Cancel that" is the order that it told of, or none."""
     known = [order.order_id for order in followups.past(context) if _fits(intent, order)]
-    if intent.order_id or known:
+    is_one = not intent.doubt and intent.fraction is None
+    is_vague = not (intent.symbol or intent.side or intent.order_id or "order" in intent.words.lower())
+    if known and is_one and is_vague and asked and known[0] not in asked:
+        return f"There was nothing to take back in what I said last.{_waiting(context)}"
+    if is_one and (intent.order_id or known):
         return ask("transfer_to_portfolio", instructions=f"Withdraw order {intent.order_id or known[0]}")
     found = ask("transfer_to_database", instructions=f"My open orders {intent.symbol}".strip())
-    others = ORDER_ID.findall(found)
-    if len(others) == 1:
-        return ask("transfer_to_portfolio", instructions=f"Withdraw order {others[0]}")
-    return f"Which one? {found}" if others else "There is no open order to cancel."
+    others = [
+        order for line in found.splitlines() if line.startswith(f"- {intent.side}") for order in ORDER_ID.findall(line)
+    ]
+    if not others:
+        return f"There is no open {' '.join(filter(None, (intent.side, intent.symbol, 'order')))} to cancel."
+    if not intent.doubt and len(others) <= (1 if is_one else MOST_WITHDRAWN):
+        calls = [("transfer_to_portfolio", {"instructions": f"Withdraw order {order}"}) for order in others]
+        return "\n".join(ask.together(*calls))
+    return f'Which one? Please say "cancel order" and its number. Nothing was withdrawn.\n{found}'
 
 
 def _fits(intent: Intent, order: Past) -> bool:
     return order.is_unsent and intent.symbol in ("", order.symbol) and intent.side in ("", order.side)
 
 
-def _change(quantity: str, ask: Ask, past: Sequence[Past]) -> str:
+def _waiting(context: str) -> str:
+    """Of the newest order that is not over, for who may think that it is."""
+    order = next((order for order in followups.past(context) if order.is_unsent), None)
+    if order is None:
+        return ""
+    return (
+        f" Your order to {order.side} {order.quantity} {order.symbol} still stands: "
+        f'"cancel the {order.symbol} order" takes it back, "make it 5" changes the number.'
+    )
+
+
+def _change(quantity: str, ask: Ask, past: Sequence[Past], *, is_shares: bool) -> str:
     """ "Make it 5": an order never changes, so the newest one is withdrawn and another is proposed."""
     if not past:
         return "There is no order in this conversation that I could change. Please say what to buy or sell."
     order = past[0]
+    what = f"The order for {order.quantity} {order.symbol}"
     if order.status not in ("pending_approval", "withdrawn"):
+        is_open = ", but you can cancel it" if order.is_unsent else ""
+        is_over = f"{what} is {order.status.replace('_', ' ')}, so it cannot be changed{is_open}."
+        return f"{is_over} You can propose another one."
+    if order.order_type not in ("market", "limit"):
+        return f"{what} is a {order.order_type.replace('_', ' ')} order, which I cannot propose: it was left as it is."
+    if order.limit_price and not is_shares and 1 / 2 < Decimal(quantity) / Decimal(order.limit_price) < 2:
         return (
-            f"The order for {order.quantity} {order.symbol} is {order.status.replace('_', ' ')} already, so it cannot "
-            "be changed. You can cancel it or propose another one."
+            f'{what} was left as it is. Is that the number of shares or the limit? "Make it {quantity} shares" '
+            "changes the number; for another limit cancel it and propose it anew."
         )
+    if Decimal(quantity) <= 0:
+        return f'{what} was left as it is. "Cancel it" takes it back.'
     taken = ask("transfer_to_portfolio", instructions=f"Withdraw order {order.order_id}")
     if not taken.startswith("Withdrawn"):
         return taken
-    limit = f" limit {order.limit_price}" if order.limit_price else ""
-    wish = f"{order.side.capitalize()} {quantity} shares of {order.symbol}{limit}"
-    return f"{taken}\n{ask('transfer_to_portfolio', instructions=wish)}"
+    wish = Intent(
+        kind=Kind.TRADE,
+        words="",
+        side=order.side,
+        symbol=order.symbol,
+        quantity=quantity,
+        limit_price=order.limit_price,
+        time_in_force=order.time_in_force,
+    )
+    return f"{taken}\n{ask('transfer_to_portfolio', instructions=_wish(wish))}"
 
 
 def _wish(intent: Intent) -> str:
@@ -412,7 +471,7 @@ def _quantity(intent: Intent, ask: Ask) -> tuple[str, str]:
             "",
             f"I cannot reckon how many shares that is: {quote.get('message', 'no amount')}. Nothing was proposed.",
         )
-    price = Decimal(quote["price_usd"])
+    price = Decimal(intent.limit_price or quote["price_usd"])
     shares = (intent.amount_usd / price).to_integral_value(ROUND_DOWN)
     if shares < 1:
         return (
@@ -458,7 +517,9 @@ def _own_performance(intent: Intent, ask: Ask) -> str:
         return f"You hold no positions, so there is nothing to measure. {_cash_line(books)}"
     lines = [f"- {position['symbol']}: {_signed(Decimal(position['pnl_usd']))}" for position in books["positions"]]
     made = _signed(Decimal(books["pnl_usd"]))
-    return "\n".join([f"Your open positions have made {made}:", *lines, _cash_line(books)])
+    return "\n".join(
+        [f"Your open positions have made {made}, with what was realised of them:", *lines, _cash_line(books)]
+    )
 
 
 def _worth(position: Mapping[str, Any]) -> str:
@@ -520,7 +581,9 @@ def _order_line(order: Mapping[str, Any]) -> str:
 
 def _terms(order: Mapping[str, Any]) -> str:
     limit = f" limit {_usd(order['limit_price'])}" if order["limit_price"] else ""
-    return f"{order['side']} {order['quantity']} {order['symbol']}{limit or ' at market'}"
+    kind = limit or (" at market" if order["order_type"] == "market" else f" {order['order_type'].replace('_', ' ')}")
+    until = "" if order["time_in_force"] == "day" else f" {order['time_in_force']}"
+    return f"{order['side']} {order['quantity']} {order['symbol']}{kind}{until}"
 
 
 def _result(text: str) -> dict[str, Any]:

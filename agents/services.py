@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +23,7 @@ from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
 from compliance import audit
 from compliance.audit import Action
-from compliance.models import Outcome
+from compliance.models import ComplianceEvent, Outcome
 from compliance.projection import name as username
 from nextrade.errors import Invalid, Missing, Refused
 from nextrade.resilience import log_execution_time
@@ -31,7 +32,7 @@ from orders.models import Order
 from orders.payload import plain
 
 log = logging.getLogger(__name__)
-LOGGED_CHARACTERS = 50
+LOGGED_CHARACTERS, REDACTED_CHARACTERS = 50, 1_000
 MOST_ATTEMPTS = 2
 """How many workers may die on a queued turn."""
 MOST_NAMED = 20
@@ -217,21 +218,11 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
     verdict = guard.screen_input(message)
     if settings.BUDGET_USER_USD or settings.BUDGET_FIRM_USD:
         costs.require_budget(by, at=at)
+    thread = _thread(by, message, thread_id, at=at)
+    told = _events_of_message(by, message, verdict, thread.pk if thread_id or verdict.valid else None, at=at)
     with transaction.atomic(durable=True):
-        thread = _thread(by, message, thread_id, at=at)
-        actor = audit.person(by)
-        logged = guard.redact(message[:LOGGED_CHARACTERS])
-        where = thread.pk if thread_id or verdict.valid else None
-        audit.record(Action.CHAT_REQUEST, actor=actor, at=at, thread_id=where, personal={"message": logged})
-        outcome = Outcome.SUCCESS if verdict.valid else Outcome.REFUSED
-        audit.record(
-            Action.INPUT, actor=actor, at=at, thread_id=where, outcome=outcome, details={"length": verdict.length}
-        )
-        if not verdict.valid:
-            audit.record(
-                Action.INPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=where, details={"errors": verdict.errors}
-            )
-        else:
+        audit.append(*told)
+        if verdict.valid:
             _take(thread, at=at)
             Message.objects.create(
                 thread=thread, role=Message.Role.USER, content=message, turn_id=turn_id, created_at=at
@@ -245,6 +236,20 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
     live.moved(thread.pk)
     facts = _facts(thread) if thread_id else ""
     return _turn(by, thread, turn_id, message, facts=facts, tell=tell)
+
+
+def _events_of_message(
+    by: User, message: str, verdict: guard.Verdict, thread_id: uuid.UUID | None, *, at: datetime
+) -> list[ComplianceEvent]:
+    """The events of a message: that it came, and what the guard said of it."""
+    draft = partial(audit.draft, actor=audit.person(by), at=at, thread_id=thread_id)
+    logged = guard.redact(message[:REDACTED_CHARACTERS])[:LOGGED_CHARACTERS]  # half a card number would not be found
+    outcome = Outcome.SUCCESS if verdict.valid else Outcome.REFUSED
+    told = [
+        draft(Action.CHAT_REQUEST, personal={"message": logged}),
+        draft(Action.INPUT, outcome=outcome, details={"length": verdict.length}),
+    ]
+    return told if verdict.valid else [*told, draft(Action.INPUT_VALIDATION_FAILED, details={"errors": verdict.errors})]
 
 
 def _turn(owner: User, thread: Thread, turn_id: uuid.UUID, words: str, *, facts: str, tell: Tell) -> Turn:
@@ -354,27 +359,31 @@ def _calls(turn: Turn, *, at: datetime) -> list[ModelCall]:
 
 
 def _keep(turn: Turn, calls: list[ModelCall], screened: guard.Screened | None, *, at: datetime) -> None:
+    told = _events_of_answer(turn, screened, at=at)
     with transaction.atomic(durable=True):
         ModelCall.objects.bulk_create(calls)
         Thread.objects.filter(pk=turn.thread_id).update(busy_until=None, updated_at=at, topics=_topics(turn))
-        actor = audit.person(turn.owner)
-        if errors := [*(screened.sensitive if screened else ()), *turn.leaks]:
-            found = {"errors": errors}
-            audit.record(Action.OUTPUT_VALIDATION_FAILED, actor=actor, at=at, thread_id=turn.thread_id, details=found)
-        if screened is None:
-            return
-        Message.objects.create(
-            thread_id=turn.thread_id,
-            role=Message.Role.ASSISTANT,
-            content=screened.text,
-            turn_id=turn.turn_id,
-            model=turn.model,
-            citations=[asdict(citation) for citation in turn.evidence.citations],
-            created_at=at,
-        )
+        if screened:
+            Message.objects.create(
+                thread_id=turn.thread_id,
+                role=Message.Role.ASSISTANT,
+                content=screened.text,
+                turn_id=turn.turn_id,
+                model=turn.model,
+                citations=[asdict(citation) for citation in turn.evidence.citations],
+                created_at=at,
+            )
+        audit.append(*told)
+
+
+def _events_of_answer(turn: Turn, screened: guard.Screened | None, *, at: datetime) -> list[ComplianceEvent]:
+    draft = partial(audit.draft, actor=audit.person(turn.owner), at=at, thread_id=turn.thread_id)
+    errors = [*(screened.sensitive if screened else ()), *turn.leaks]
+    told = [draft(Action.OUTPUT_VALIDATION_FAILED, details={"errors": errors})] if errors else []
+    if screened:
         outcome = Outcome.REFUSED if screened.sensitive else Outcome.SUCCESS
-        details = {"length": len(screened.text)}
-        audit.record(Action.OUTPUT, actor=actor, at=at, thread_id=turn.thread_id, outcome=outcome, details=details)
+        told.append(draft(Action.OUTPUT, outcome=outcome, details={"length": len(screened.text)}))
+    return told
 
 
 def _facts(thread: Thread) -> str:
@@ -391,7 +400,8 @@ def _facts(thread: Thread) -> str:
 
 
 def _kind(order: Order) -> str:
-    return f"{order.order_type} at {plain(order.limit_price)}" if order.limit_price else order.order_type
+    limit = f" at {plain(order.limit_price)}" if order.limit_price else ""
+    return f"{order.order_type}{limit} {order.time_in_force}"
 
 
 def _topics(turn: Turn) -> list[str]:

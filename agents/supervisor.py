@@ -4,6 +4,7 @@ A sub-agent is a tool with one argument, and is compiled without a checkpointer:
 remembered.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ PURPOSE = {
     "portfolio": "Ask the portfolio agent about holdings, or to propose or take back orders for this person.",
     "database": "Ask the database agent to look up this person's orders, fills and positions.",
 }
+
+warnings.filterwarnings("ignore", message="`durability` has no effect")  # it has: see below
 
 
 def transfer(name: str, agent: CompiledStateGraph[Any, Any, Any, Any]) -> BaseTool:

@@ -6,6 +6,7 @@ Who asks comes from the run's context and is no argument; amounts come as text a
 
 import hashlib
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,8 +15,9 @@ from django.utils import timezone
 from langchain.tools import ToolRuntime
 from pydantic import BeforeValidator
 
-from agents import extraction, grounding, sources
+from agents import extraction, followups, grounding, sources
 from agents.indicators import MOST_BARS, PERIODS, indicators
+from agents.models import Message
 from agents.sources.base import Source
 from agents.turn import Turn, prompts_sha256
 from nextrade.errors import Invalid, Missing
@@ -150,14 +152,17 @@ def propose_order(
     """
     turn = runtime.context
     arguments = json.dumps([symbol, side, quantity, order_type, limit_price, stop_price, time_in_force])
-    is_grounded = grounding.is_grounded(
-        turn.words,
-        facts=turn.facts,
-        symbol=symbol,
-        side=side,
-        quantity=quantity,
-        limit_price=limit_price,
-        stop_price=stop_price,
+    is_grounded = any(
+        grounding.is_grounded(
+            words,
+            facts=turn.facts,
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            limit_price=limit_price,
+            stop_price=stop_price,
+        )
+        for words in _own_words(turn)
     )
     order = services.propose(
         Request(
@@ -245,6 +250,16 @@ def _key(turn: Turn, tool_call_id: str | None, arguments: str) -> str:
     """Names one tool call of one turn. The arguments are part of it, since some providers use an id for two calls."""
     digest = UUID(bytes=hashlib.sha256(arguments.encode()).digest()[:16])
     return f"{turn.thread_id}:{turn.turn_id}:{(tool_call_id or '')[:64]}:{digest}"
+
+
+def _own_words(turn: Turn) -> Iterator[str]:
+    """What the person said in this turn, and what it completes of what they said before ("buy KO", "10")."""
+    yield turn.words
+    if len(turn.words.split()) <= followups.MOST_WORDS:
+        said = Message.objects.filter(thread_id=turn.thread_id, role=Message.Role.USER).exclude(turn_id=turn.turn_id)
+        before = said.order_by("-id").values_list("content", flat=True).first()
+        if both := followups.completed(before or "", turn.words):
+            yield both
 
 
 def _instrument(symbol: str) -> instruments.Instrument:

@@ -9,6 +9,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -228,7 +229,14 @@ def person(user: models.Model) -> str:
     return f"user:{user.pk}"
 
 
-def record(
+def record(action: Action, *, actor: str, at: datetime, **facts: Any) -> ComplianceEvent:
+    """Append one event in the transaction of the change: `draft` (whose arguments these are) and `append`."""
+    event = draft(action, actor=actor, at=at, **facts)
+    append(event)
+    return event
+
+
+def draft(
     action: Action,
     *,
     actor: str,
@@ -240,18 +248,15 @@ def record(
     thread_id: uuid.UUID | None = None,
     outcome: Outcome = Outcome.SUCCESS,
 ) -> ComplianceEvent:
-    """Append one event in the transaction of the change, and its line to compliance.log once that is committed.
+    """An event, signed and not yet kept: what may be done before the transaction, while others write.
 
     details: JSON-ready facts, money and quantities as strings (RFC 8785 would round a float its own way).
     personal: facts that tell of a person, such as their words: encrypted, and unreadable once the person is erased.
-    Raises ValueError for an action outside `Action`, a time without a zone and details that are none of these;
-    TransactionManagementError outside a transaction.
+    Raises ValueError for an action outside `Action`, a time without a zone and details that are none of these.
     """
     action = Action(action)
     if at.tzinfo is None:
         raise ValueError("an event's time needs its zone")
-    if not transaction.get_connection().in_atomic_block:
-        raise transaction.TransactionManagementError("an audit event needs the transaction of its change")
     person_pid = on_behalf_of or (actor if actor.startswith("user:") else "")
     event = ComplianceEvent(
         ts_utc=at,
@@ -273,9 +278,19 @@ def record(
         privacy.seal(event, plain(personal))
     event.canonical = rfc8785.dumps(event.facts())
     event.writer_mac, event.mac_key_id = mac.sign(event.canonical, at=at)
-    event.save(force_insert=True)
-    transaction.on_commit(lambda: _publish(event))
     return event
+
+
+def append(*events: ComplianceEvent) -> None:
+    """Keep them in the transaction of their change, and write their lines to compliance.log once that is committed.
+
+    Raises TransactionManagementError outside a transaction.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("an audit event needs the transaction of its change")
+    ComplianceEvent.objects.bulk_create(events)
+    for event in events:
+        transaction.on_commit(partial(_publish, event))
 
 
 def plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
@@ -56,7 +57,7 @@ class Erased:
 def key(pid: str, retention_class: str, *, may_create: bool = False) -> bytes | None:
     """The key of a person's events of that class; None where it was destroyed, or never was.
 
-    Raises KeyProblem where the wrapping key is missing, DatabaseError where the keys' database is.
+    Raises KeyProblem where the wrapping key or the keys' file is missing, DatabaseError where their server is.
     """
     found = _remembered(pid, retention_class, int(time.monotonic() / REMEMBERED_S))
     if found is None and may_create:
@@ -122,7 +123,8 @@ def _remembered(pid: str, retention_class: str, period: int) -> bytes | None:
 def _create(pid: str, retention_class: str) -> bytes | None:
     """None where it was destroyed. Another process may be faster: its key stands."""
     if not secrets.path(WRAP).exists():
-        if _run("SELECT 1 FROM subject_key WHERE wrapped_key <> '' LIMIT 1"):
+        are_keys = _run("SELECT 1 FROM subject_key WHERE wrapped_key <> '' LIMIT 1")
+        if are_keys and not secrets.path(WRAP).exists():  # looked for again: another process may have begun meanwhile
             raise KeyProblem(f"the key file {WRAP} is missing, and subjects' keys were wrapped with it")
         secrets.create(WRAP, random.token_hex(KEY_BYTES))
     wrapped = aes_key_wrap(_wrapping_key(), random.token_bytes(KEY_BYTES)).hex()
@@ -136,12 +138,21 @@ def _wrapping_key() -> bytes:
 
 
 def _run(query: str, given: Sequence[str] = ()) -> list[Any]:
+    _must_not_be_lost()
     with _connected() as connection:
         try:
             return _ask(connection, query, given)
         except DatabaseError:
             _make_tables(connection)
             return _ask(connection, query, given)
+
+
+def _must_not_be_lost() -> None:
+    """SQLite would make an empty file in place of the one that is missing: whoever is in it would look forgotten."""
+    if "sqlite" in settings.SUBJECTS_DATABASE["ENGINE"] and secrets.path(WRAP).exists():
+        file = Path(settings.SUBJECTS_DATABASE["NAME"])
+        if not file.exists():
+            raise KeyProblem(f"{file} is missing, and the key file {WRAP} is there: put back the subjects' keys")
 
 
 def _ask(connection: BaseDatabaseWrapper, query: str, given: Sequence[str]) -> list[Any]:

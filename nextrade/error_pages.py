@@ -10,14 +10,15 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
 from nextrade import resilience
 from nextrade.api import STATUS_OF
 from nextrade.errors import NexTradeError
-from nextrade.middleware import refusal
+from nextrade.middleware import Handler, refusal
 
 API = ("/api/", "/chat")
 AGAIN = "Nothing was changed. Go back, reload the page and try again."
@@ -62,6 +63,19 @@ def page(
         response.headers["Retry-After"] = str(max(1, round(retry_after_s)))
     add_never_cache_headers(response)
     return response
+
+
+def unreadable(get_response: Handler) -> Handler:
+    """What no field can be made of, such as an id that is none, is a bad request and no fault of ours."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return bad_request(request, error) if isinstance(error, ValidationError) else None
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
+    return middleware
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,7 +1,8 @@
 """How a log line looks, what it never holds, and that it is counted.
 
-Text: `time - logger - LEVEL - message`, one line; a traceback follows on lines of its own, of which none can pass for a
-record. JSON: one object a line. Both are redacted as a whole, tracebacks too.
+Text: `time - logger - LEVEL - message`, one line; an error's within a request ends with `[METHOD /path]`. A traceback
+follows on lines of its own, of which none can pass for a record. JSON: one object a line. Both are redacted as a whole,
+tracebacks too.
 """
 
 import logging
@@ -20,7 +21,7 @@ for level in LEVELS:  # a series born above zero is invisible to increase()
 FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 MOST = 8_000
 """Characters of a message."""
-KNOWN = ("request_id", "user", "thread_id")
+KNOWN = ("request_id", "endpoint", "user", "thread_id")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LIKE_A_RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
 
@@ -38,6 +39,9 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = escape(record.message)
+        endpoint = structlog.contextvars.get_contextvars().get("endpoint")
+        if endpoint and record.levelno >= logging.ERROR:
+            record.message += f" [{escape(endpoint)}]"
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:

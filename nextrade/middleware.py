@@ -20,6 +20,8 @@ from nextrade.ops.models import IdempotentReply
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}")
+LONGEST = 200
+"""Characters of an endpoint in a log line."""
 PROBES = re.compile(r"/(ht/([\w-]+/)?|health(/live|/ready)?|metrics)")
 IN_PROGRESS = 0
 ABANDONED = timedelta(minutes=2)
@@ -34,7 +36,8 @@ def request_id(get_response: Handler) -> Handler:
         given = request.headers.get("X-Request-ID", "")
         known = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         request.META["nextrade.request_id"] = known
-        with structlog.contextvars.bound_contextvars(request_id=known, user=None, thread_id=None):
+        endpoint = f"{request.method} {request.path_info}"[:LONGEST]
+        with structlog.contextvars.bound_contextvars(request_id=known, endpoint=endpoint, user=None, thread_id=None):
             response = get_response(request)
         response.headers["X-Request-ID"] = known
         return response

@@ -6,6 +6,7 @@ secret key of its own in the data directory, and no host but this machine answer
 
 import logging
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,11 +60,23 @@ SUBJECTS_DATABASE = {  # the keys of personal data, apart from what they open
     "OPTIONS": {},
     **env.db_url("NEXTRADE_SUBJECTS_URL", default=f"sqlite:///{DATA_DIR / 'subjects.sqlite3'}"),
 }
+# A line that is cut without a word is given up at both ends within 25 s, less than an order's lease: else a process
+# waits for a quarter of an hour, and the server keeps the locks of a machine that is gone for two hours.
+DB_LINE: dict[str, int] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+DB_LINE_THERE = " ".join(f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in DB_LINE.items())
+DB_LINE["connect_timeout"] = 5
 if "sqlite" in SUBJECTS_DATABASE["ENGINE"]:
     SUBJECTS_DATABASE["OPTIONS"] = {
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     }
+else:
+    SUBJECTS_DATABASE["OPTIONS"] = {**DB_LINE, "options": DB_LINE_THERE, **SUBJECTS_DATABASE["OPTIONS"]}
 _size, _wait_s = env.int("NEXTRADE_DB_POOL_SIZE", default=16), env.int("NEXTRADE_DB_POOL_WAIT_S", default=5)
 # While the server is away an attempt to reach it ends as soon as its clients do, and the next client makes another:
 # with psycopg's five minutes of ever longer pauses, one that is back would not be seen for as long as it was away.
@@ -71,18 +84,20 @@ DB_POOL = {"min_size": min(2, _size), "max_size": _size, "timeout": _wait_s, "re
 MEMORY_POOL = DB_POOL | {"min_size": 1, "max_size": max(1, _size // 2)}  # of what the supervisor remembers
 _database = DATABASES["default"]
 SQLITE = "sqlite" in _database["ENGINE"]
+# Kept of the WAL once its pages are in the file; without a limit it stays as large as it once was.
+WAL_BYTES = 8_000_000
 if SQLITE:
     _database["ENGINE"] = "nextrade.sqlite"
     _database["CONN_MAX_AGE"] = None
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
+        f"PRAGMA journal_size_limit={WAL_BYTES};",
+        "factory": Existing,
     }
-    if Path(_database["NAME"]).exists():  # only who starts before there is one may make it, as `migrate` does
-        _database["OPTIONS"]["factory"] = Existing
 else:
-    _database["OPTIONS"] = {"connect_timeout": 5, **_database.get("OPTIONS", {})}
+    _database["OPTIONS"] = {**DB_LINE, "options": DB_LINE_THERE, **_database.get("OPTIONS", {})}
     _database["CONN_HEALTH_CHECKS"] = True
     if env.bool("NEXTRADE_DB_POOL", default=False):  # set by gunicorn alone: qcluster forks and breaks a pool
         _database["OPTIONS"]["pool"] = DB_POOL
@@ -101,7 +116,7 @@ _stats: dict[str, str] = {
     "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
     "LOCATION": str(DATA_DIR / "stats"),
 }
-_shared: dict[str, str] = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nextrade_cache"}
+_shared: dict[str, str] = {"BACKEND": "nextrade.caches.TableCache", "LOCATION": "nextrade_cache"}
 if REDIS_URL:
     _shared = _stats = {"BACKEND": "nextrade.caches.SharedCache", "LOCATION": REDIS_URL}
 CACHE_PREFIX = env("NEXTRADE_CACHE_PREFIX", default="nextrade")
@@ -142,6 +157,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "nextrade.middleware.probes",
+    "nextrade.error_pages.unreadable",
     "nextrade.polls.quiet",
     "nextrade.replica.tolerant_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -155,6 +171,7 @@ MIDDLEWARE = [
     "nextrade.second_factor.required",
     "django.contrib.messages.middleware.MessageMiddleware",
     "nextrade.witness.watch_admin",
+    "nextrade.profiling.profiled",
     "nextrade.middleware.rate_limit_headers",
     "nextrade.middleware.idempotency",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -237,6 +254,10 @@ if not (DEBUG or DEMO):
 
 # --- the API
 RATE_LIMIT = env("NEXTRADE_RATE_LIMIT", default="100/min")
+LOGIN_RATE_LIMIT = env("NEXTRADE_LOGIN_RATE_LIMIT", default="100/min")
+for _rate in (RATE_LIMIT, LOGIN_RATE_LIMIT):
+    if not re.fullmatch(r"[0-9]+/(s|m|h|d)[a-z]*", _rate):
+        raise ImproperlyConfigured(f"NEXTRADE_RATE_LIMIT and NEXTRADE_LOGIN_RATE_LIMIT are like 100/min, not {_rate!r}")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["nextrade.api.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -245,7 +266,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "nextrade.api.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["nextrade.api.RateLimit"],
-    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": env("NEXTRADE_LOGIN_RATE_LIMIT", default="100/min")},
+    "DEFAULT_THROTTLE_RATES": {"chat": RATE_LIMIT, "login": LOGIN_RATE_LIMIT},
     "EXCEPTION_HANDLER": "nextrade.api.error_response",
     "UNAUTHENTICATED_USER": None,
 }
@@ -377,6 +398,7 @@ OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 OTEL_SERVICE_NAME = env("OTEL_SERVICE_NAME", default="nextrade")
 METRICS_TOKEN = env("NEXTRADE_METRICS_TOKEN", default="")
 METRICS_ALLOW = env.list("NEXTRADE_METRICS_ALLOW", default=[])
+PROFILING = env.bool("NEXTRADE_PROFILING", default=False)
 HEALTH_CHECKS = env.json("HEALTH_CHECKS", default=[])
 
 # --- backups: sets of data and sets of keys, apart

@@ -53,6 +53,7 @@ STARTED = (
     "APPROVAL_TTL_S",
     "RATE_LIMIT",
     "LOG_LEVEL",
+    "PROFILING",
     "AUDIT_ORIGIN",
     "ANCHORS",
 )

@@ -5,6 +5,8 @@ doubt the broker is asked before anything is sent again, and a fill counts once 
 """
 
 import logging
+import math
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -146,21 +148,26 @@ def _enter(
     return transitions.move(order, event, actor=actor, at=at, reason=report.reason, details=details, changes=changes)
 
 
-def reconcile(*, at: datetime) -> int:
-    """Ask the broker about every order that is there, may be, or ended lately, and take up work whose lease has run
-    out; how many."""
-    asked = 0
+def reconcile(*, at: datetime, until: float = math.inf) -> int:
+    """Take up work that nobody has a lease of, for half of the time at most, then ask the broker about every order that
+    is there, may be, or ended lately; how many. until: by time.monotonic(); whom it leaves out is left to chance, so
+    that nobody always is."""
+    half = (time.monotonic() + until) / 2
+    lapsed = Outbox.objects.filter(done_at=None).exclude(lease_until__gt=at).order_by("id")
     ended = Q(status__in=(Status.CANCELED, Status.EXPIRED), updated_at__gt=at - LATE)
-    for order in Order.objects.filter(Q(status__in=AT_BROKER) | ended).exclude(outbox__done_at=None):
+    asked = 0
+    for order_id, kind in lapsed.values_list("order_id", "kind"):
+        if time.monotonic() > half:
+            break
+        execute(order_id, Outbox.Kind(kind), at=at)
+        asked += 1
+    for order in Order.objects.filter(Q(status__in=AT_BROKER) | ended).exclude(outbox__done_at=None).order_by("?"):
+        if time.monotonic() > until:
+            return asked
         report = _ask(order, at=at)
         if report is not None:
             record(order.pk, report, at=at)
             asked += 1
-    for order_id, kind in (
-        Outbox.objects.filter(done_at=None).exclude(lease_until__gt=at).values_list("order_id", "kind")
-    ):
-        execute(order_id, Outbox.Kind(kind), at=at)
-        asked += 1
     return asked
 
 

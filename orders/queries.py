@@ -92,16 +92,26 @@ def portfolio(account: Account, *, at: datetime) -> Portfolio:
 
 
 def holdings(account: Account, *, at: datetime) -> tuple[Holding, ...]:
+    positions = list(Position.objects.filter(account=account).filter(~Q(quantity=0)).order_by("symbol"))
+    seen = _quotes([position.symbol for position in positions], at=at)
     return tuple(
         Holding(
             symbol=position.symbol,
             quantity=position.quantity,
             avg_cost_usd=position.avg_cost_usd,
             realized_pnl_usd=position.realized_pnl_usd,
-            quote=quote(position.symbol, at=at),
+            quote=seen.get(position.symbol),
         )
-        for position in Position.objects.filter(account=account).filter(~Q(quantity=0)).order_by("symbol")
+        for position in positions
     )
+
+
+def _quotes(symbols: list[str], *, at: datetime) -> Mapping[str, Quote]:
+    """The newest prices, asked for at once; without those that nobody can say."""
+    try:
+        return quotes.provider().several(symbols, at=at) if symbols else {}
+    except (QuoteMissing, Unavailable):
+        return {}
 
 
 def quote(symbol: str, *, at: datetime) -> Quote | None:

@@ -84,6 +84,8 @@ def resume_trading(*, symbol: str = "", account: Account | None = None, reason: 
     with transaction.atomic(durable=True):
         states = TradingState.objects.filter(symbol=symbol.upper(), account=account, lifted_at=None)
         lifted = states.update(lifted_at=at)
+        if not lifted:
+            return 0
         details = {"symbol": symbol.upper(), "account": account and account.pk, "reason": reason, "lifted": lifted}
         audit.record(Action.TRADING_RESUMED, actor=by, at=at, details=details)
     return lifted

@@ -185,14 +185,19 @@ class AlpacaServer:
         return 200, rows[start : start + int(query["page_size"])]
 
     def _data(self, path: str, query: dict[str, str]) -> Reply:
+        if path == "/v2/stocks/trades/latest":
+            known = [symbol for symbol in query["symbols"].split(",") if symbol in self.prices]
+            return 200, {"trades": {symbol: self._last_trade(symbol) for symbol in known}}
         symbol = unquote(path.split("/")[3])
         if symbol not in self.prices:
             return 404, {"code": 40410000, "message": "not found"}
         if path.endswith("/bars"):
             rows = [bar for bar in self.bars if query["start"] <= bar["t"][:10] and bar["t"] <= query["end"]]
             return 200, {"bars": rows, "symbol": symbol, "next_page_token": None}
-        trade = {"t": "2026-11-23T12:00:12.334320128Z", "x": "V", "p": float(self.prices[symbol]), "s": 100, "z": "C"}
-        return 200, {"symbol": symbol, "trade": trade}
+        return 200, {"symbol": symbol, "trade": self._last_trade(symbol)}
+
+    def _last_trade(self, symbol: str) -> dict[str, Any]:
+        return {"t": "2026-11-23T12:00:12.334320128Z", "x": "V", "p": float(self.prices[symbol]), "s": 100, "z": "C"}
 
 
 @contextmanager

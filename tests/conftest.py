@@ -16,7 +16,7 @@ from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 
 from agents import memory
-from compliance import grants, projection, subjects, triggers
+from compliance import grants, projection, secrets, subjects, triggers
 from orders import services
 from orders.models import Account, Limits, Order
 from tests import caching
@@ -91,6 +91,7 @@ def the_cache_is_fresh() -> None:
 def people_are_fresh() -> None:
     """Two tests may give one key to two people."""
     projection.username.cache_clear()
+    secrets.path(subjects.WRAP).unlink(missing_ok=True)
     Path(settings.SUBJECTS_DATABASE["NAME"]).unlink(missing_ok=True)
     subjects.forget()
 

@@ -1,5 +1,6 @@
 """A stand-in for what is outside: a broker that misbehaves on demand."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,9 +10,11 @@ from orders.brokers.paper import PaperBroker
 
 @dataclass
 class WatchedBroker(PaperBroker):
-    """The paper broker with a tally of what was submitted, and a line that can be down."""
+    """The paper broker with a tally of what was submitted and asked about, and a line that can be down or slow."""
 
     submitted: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    pause_s: float = 0
     known_again: int = 0
     is_down: bool = False
 
@@ -25,6 +28,8 @@ class WatchedBroker(PaperBroker):
 
     def find(self, client_order_id: str, *, at: datetime) -> Report | None:
         self._require_line()
+        self.asked.append(client_order_id)
+        time.sleep(self.pause_s)
         return super().find(client_order_id, at=at)
 
     def cancel(self, client_order_id: str, *, at: datetime) -> Report | None:

@@ -104,7 +104,7 @@ FAMILIES: tuple[WordRule, ...] = (
         75,
         "'when|whenever|once|if|soon .3 'i|my .3 'say|write|type|send|word|emoji ~6 'you .2 'confirm|approve|release|skip|reveal|bypass|ignore ~2 'any|all|every|order|orders|everything",
         "approval|'review|check|'sign-off|signature ~4 'complete|completed|passed|counts|valid|finished|given ~5 'i|my .3 'say|write|type",
-        "'count|treat|take|accept|regard|consider|register ~5 as ~3 approval|'signature|'signatures",
+        "'count|treat|take|accept|regard|consider|register .5 as .3 approval|'signature|'signatures",
         "'my .2 'word|command|say-so .3 'settles|replaces|suffices",
         "trade /not .6 order .2 'yourself",
         "'means|stands|equals|meaning .3 'without .2 approval|'review|'asking",

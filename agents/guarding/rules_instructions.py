@@ -161,10 +161,10 @@ INSTRUCTIONS: tuple[WordRule, ...] = (
         "reveal secrets",
         "prompt extraction",
         75,
-        "reveal ~5 hard_secret",
+        "reveal ~5 hard_secret !'sauce|recipe",
         "reveal ~5 api .1 secret",
         "what ~3 yours ~2 api .1 secret",
-        "reveal ~3 yours ~2 secret",
+        "reveal ~3 yours ~2 secret !'sauce|recipe",
     ),
     word_rule(
         "how were you configured",

@@ -10,9 +10,10 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         from compliance import erasure
         from nextrade import migrating, telemetry, witness  # noqa: F401 - witness listens
-        from nextrade.ops import checks, disposal, privacy, setup  # noqa: F401 - register themselves
+        from nextrade.ops import checks, disposal, privacy, queue_guard, setup  # noqa: F401 - register themselves
 
         erasure.contributor(privacy.CONTRIBUTOR)
+        queue_guard.guard()
         pre_migrate.connect(migrating.hurry, sender=self)
         post_migrate.connect(migrating.take_time, sender=self)
         post_migrate.connect(setup.after_migrate, sender=self)

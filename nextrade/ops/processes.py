@@ -71,9 +71,9 @@ def _living(file: Path, pid: str) -> psutil.Process | None:
     try:
         process = psutil.Process(int(pid))
         is_same = abs(process.create_time() - float(file.read_text())) < 1
+        return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, ValueError, OSError):
         return None
-    return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
 
 
 def _folder() -> Path:

@@ -1,5 +1,5 @@
-"""Every periodic job, one table. `install` writes it into django-q2; nobody edits schedules anywhere else, because a
-schedule may name any importable function and one malformed row stops them all.
+"""Every periodic job, one table. `install` writes it into django-q2; nobody edits schedules anywhere else, because one
+malformed row stops them all.
 
 The queue calls `nextrade.ops.maintenance.scheduled`, which runs the job under a lock and writes down how it went.
 """

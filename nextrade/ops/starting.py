@@ -1,4 +1,5 @@
-"""How a web process begins: with an event on the trail and a graph that is built, as soon as there is a database.
+"""How a web process begins: with an event on the trail, and a graph and a guard that are built, as soon as there is a
+database.
 
 While there is none it serves all the same: a process that died of it would take the others with it, and nobody would
 be left to tell the probes.
@@ -13,6 +14,7 @@ import psycopg
 from django.db import DatabaseError, connections
 
 from agents import graph
+from agents.guarding import likeness
 from nextrade import witness
 
 AGAIN_S = 5
@@ -33,6 +35,7 @@ def _begin() -> bool:
     try:
         witness.note_start("web")
         graph.desk()
+        likeness.model()
     except (DatabaseError, sqlite3.Error, psycopg.Error) as error:
         log.warning("The start waits for the database: %s", type(error).__name__)
         return False

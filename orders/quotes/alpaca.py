@@ -3,8 +3,9 @@
 Without a feed asked for, Alpaca gives the best one that the key's subscription has: IEX alone, or all exchanges.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,20 @@ class AlpacaQuotes:
         trade = _get(f"/v2/stocks/{listed}/trades/latest", {}).get("trade")
         if not isinstance(trade, dict):
             raise QuoteMissing(f"Alpaca knows no trade of {listed}")
+        return self._quote(symbol, trade)
+
+    def several(self, symbols: Sequence[str], *, at: datetime) -> dict[str, Quote]:
+        listed = {symbol: known.symbol for symbol in symbols if (known := instruments.find(symbol))}
+        trades = _get("/v2/stocks/trades/latest", {"symbols": ",".join(listed.values())}).get("trades")
+        if not isinstance(trades, dict):
+            raise QuoteMissing("Alpaca's quotes cannot be read")
+        found = {}
+        for symbol, name in listed.items():
+            with contextlib.suppress(QuoteMissing):
+                found[symbol] = self._quote(symbol, trades.get(name))
+        return found
+
+    def _quote(self, symbol: str, trade: Any) -> Quote:
         return Quote(symbol=symbol, price_usd=_price(trade, "p"), as_of=_moment(trade), source=self.name)
 
     def history(self, symbol: str, *, days: int, at: datetime) -> tuple[Bar, ...]:

@@ -4,9 +4,10 @@ Whoever takes the lock asks; the others wait for the answer a little and then as
 and no more: when it is away, everybody asks.
 """
 
+import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -38,12 +39,32 @@ class CachedQuotes:
         key = f"quotes:{self.name}:{listed.symbol}"
         return _shared(key, lambda: self._provider.latest(listed.symbol, at=at), keep_s=LATEST_S)
 
+    def several(self, symbols: Sequence[str], *, at: datetime) -> dict[str, Quote]:
+        listed = {symbol: found.symbol for symbol in symbols if (found := instruments.find(symbol))}
+        keys = {f"quotes:{self.name}:{name}": symbol for symbol, name in listed.items()}
+        known: dict[str, Quote] = _tried(lambda: cache.get_many(keys), otherwise={})
+        missing = sorted(keys.keys() - known.keys())
+        if missing:
+            known |= _shared(_key_of(missing), lambda: self._ask(missing, keys, at=at), keep_s=LATEST_S)
+        return {keys[key]: quote for key, quote in known.items()}
+
+    def _ask(self, missing: Sequence[str], keys: dict[str, str], *, at: datetime) -> dict[str, Quote]:
+        """One question for all of them; each is kept for whoever asks for it alone."""
+        found = self._provider.several([keys[key] for key in missing], at=at)
+        told = {key: found[keys[key]] for key in missing if keys[key] in found}
+        _tried(lambda: cache.set_many(told, LATEST_S), otherwise=None)
+        return told
+
     def history(self, symbol: str, *, days: int, at: datetime) -> tuple[Bar, ...]:
         listed = instruments.find(symbol)
         if listed is None:
             return self._provider.history(symbol, days=days, at=at)
         key = f"quotes:{self.name}:{listed.symbol}:{days}:{at.date()}"
         return _shared(key, lambda: self._provider.history(listed.symbol, days=days, at=at), keep_s=HISTORY_S)
+
+
+def _key_of(keys: Sequence[str]) -> str:
+    return f"quotes:{hashlib.sha256(' '.join(keys).encode()).hexdigest()}"
 
 
 def _shared(key: str, ask: Callable[[], T], *, keep_s: int) -> T:

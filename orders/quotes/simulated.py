@@ -6,11 +6,12 @@ moment can be computed without the ones before it.
 
 import hashlib
 import math
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from orders import instruments
-from orders.quotes.base import Bar, Quote, QuoteMissing
+from orders.quotes.base import Bar, Quote, QuoteMissing, one_by_one
 
 CENT = Decimal("0.01")
 WAVES = ((0.11, 97.0), (0.06, 41.0), (0.03, 13.0), (0.012, 3.7), (0.004, 0.9), (0.0012, 0.13), (0.0004, 0.021))
@@ -24,6 +25,9 @@ class SimulatedQuotes:
     def latest(self, symbol: str, *, at: datetime) -> Quote:
         minute = at.replace(second=0, microsecond=0)
         return Quote(symbol=symbol, price_usd=_price(symbol, minute), as_of=minute, source=self.name)
+
+    def several(self, symbols: Sequence[str], *, at: datetime) -> dict[str, Quote]:
+        return one_by_one(self, symbols, at=at)
 
     def history(self, symbol: str, *, days: int, at: datetime) -> tuple[Bar, ...]:
         bars: list[Bar] = []

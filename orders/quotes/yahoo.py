@@ -9,7 +9,7 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 
 from orders import instruments
-from orders.quotes.base import Bar, Quote, QuoteMissing
+from orders.quotes.base import Bar, Quote, QuoteMissing, one_by_one
 
 DEADLINE_S = 12.0
 PAGE_S = 5.0
@@ -37,6 +37,9 @@ class YahooQuotes:
             raise QuoteMissing(f"Yahoo does not say when {symbol} was traded")
         as_of = datetime.fromtimestamp(int(moment if isinstance(moment, int) else moment.timestamp()), UTC)
         return Quote(symbol=symbol, price_usd=_price(about.get("regularMarketPrice")), as_of=as_of, source=self.name)
+
+    def several(self, symbols: Sequence[str], *, at: datetime) -> dict[str, Quote]:
+        return one_by_one(self, symbols, at=at)
 
     def history(self, symbol: str, *, days: int, at: datetime) -> tuple[Bar, ...]:
         today = at.astimezone(UTC).date()

@@ -256,3 +256,11 @@ def test_no_tool_approves_sends_or_moves(say: Post) -> None:
         ),
     }
     assert json.dumps(sorted(names))
+
+
+def test_what_is_personal_is_gone_before_the_message_is_cut_for_the_log(say: Post) -> None:
+    for words in ("x" * 40 + " 123-45-6789", "y" * 40 + " 4111 1111 1111 1111", "z" * 36 + " joe.bloggs@example.com"):
+        say(words)
+    told = [privacy.told(event)["message"] for event in ComplianceEvent.objects.filter(action="chat_request")]
+    assert len(told) == 3
+    assert not [part for part in ("123-45", "4111 11", "joe.blo") if any(part in message for message in told)]

@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.amounts import words
-from agents.intents import Intent, Kind, read
+from agents.intents import COURTESY, Intent, Kind, read
 
 UTTERANCES = [
     json.loads(line) for line in Path(__file__).with_name("utterances.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+PLAIN, MISLEADING = (
+    Path(__file__).with_name(f"{name}.txt").read_text(encoding="utf-8").splitlines() for name in ("plain", "misleading")
+)
 PASS_MARK = Decimal("0.95")
 
 
@@ -111,7 +114,43 @@ def test_a_negation_or_a_report_is_no_order(text: str) -> None:
     ],
 )
 def test_an_order_that_cannot_be_expressed_is_asked_again_and_not_made_simpler(text: str) -> None:
-    assert kinds(text) == [Kind.UNKNOWN]
+    assert all(intent.kind is Kind.UNKNOWN or (intent.kind is Kind.TRADE and intent.doubt) for intent in read(text))
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_a_plain_order_leaves_no_doubt(text: str) -> None:
+    orders = [intent for intent in read(text) if intent.kind not in COURTESY]
+    assert orders
+    for order in orders:
+        assert (order.kind, order.doubt, order.company) == (Kind.TRADE, "", "")
+        assert order.symbol
+        assert order.quantity or order.fraction or order.amount_usd
+
+
+@pytest.mark.parametrize("text", MISLEADING)
+def test_what_only_looks_like_an_order_or_a_withdrawal_is_none(text: str) -> None:
+    """Each was once taken for one: of the other side, another size or price, somebody else's, or taken back."""
+    for intent in read(text.replace("\u23ce", "\n")):
+        assert intent.kind not in {Kind.TRADE, Kind.WITHDRAW} or intent.doubt or intent.company
+
+
+@pytest.mark.parametrize("text", ["buy 10 KO limit", "buy 10 KO lmt", "lim buy 10 KO"])
+def test_a_limit_without_its_price_is_no_market_order(text: str) -> None:
+    assert all(intent.order_type == "limit" or intent.kind is not Kind.TRADE for intent in read(text))
+
+
+def test_one_doubtful_order_stops_those_beside_it() -> None:
+    first, second = read("buy 10 AAPL and sell all MSFT but keep 5")
+    assert first.doubt == second.doubt == "what 'but keep' means"
+
+
+def test_a_withdrawal_says_which() -> None:
+    assert only("cancel the buy").side == "buy"
+    assert only("cancel my sell order for MSFT").side == "sell"
+    assert only("cancel all my orders").fraction == 1
+    assert only("cancel PEP").symbol == "PEP"
+    assert not only("cancel my last order").doubt
+    assert all(only(text).doubt for text in ("cancel both", "cancel the first one", "cancel KO and PEP"))
 
 
 def test_a_part_that_completes_an_order_is_not_lost() -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 KEPT = ("compliance_complianceevent", "agents_message", "agents_modelcall")
 
 
-def test_a_turn_is_eleven_statements_and_waits_for_two_commits(ann: User) -> None:
+def test_a_turn_is_ten_statements_and_waits_for_two_commits(ann: User) -> None:
     web = client(ann)
     web.post("/api/v1/chat/", {"message": "hi"}, content_type="application/json")
     with CaptureQueriesContext(connection) as asked:
@@ -27,7 +27,7 @@ def test_a_turn_is_eleven_statements_and_waits_for_two_commits(ann: User) -> Non
     statements = [query["sql"] for query in asked]
     of_the_line = [sql for sql in statements if sql.startswith(("BEGIN", "COMMIT", "PRAGMA", "SET "))]
     rates = 0 if settings.REDIS_URL else 1
-    assert len(statements) - len(of_the_line) == 10 + rates, statements
+    assert len(statements) - len(of_the_line) == 9 + rates, statements
     of_a_rate = rates if settings.SQLITE else 0  # which waits for no disk
     assert of_the_line.count("COMMIT") - of_a_rate == 2
     for table in KEPT:

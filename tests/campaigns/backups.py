@@ -83,6 +83,9 @@ def under_load(count: int, writers: int) -> dict[str, Any]:
             rows.append(found["events"])
             if found["faults"]:
                 bad.append([name, found["faults"][:2]])
+            sys.stderr.write(
+                f"{len(took)}: {took[-1]:.1f} s, {found['events']} events, {found['faults'][:2] or 'whole'}\n"
+            )
             shutil.rmtree(shelf.data().folder / name)
             shutil.rmtree(shelf.keys().folder / name)
         copies = control(min(count, 12))

@@ -45,15 +45,17 @@ def test_the_drill_rotate_go_on_revoke(sealer: Sealer, vault: Path) -> None:
     assert [event.action for event in ComplianceEvent.objects.order_by("id")][1::2] == ["key_rotated", "key_revoked"]
 
 
-def test_what_a_revoked_key_signs_afterwards_is_void(sealer: Sealer) -> None:
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_what_a_key_that_is_no_longer_ours_signs_is_void(sealer: Sealer, is_revoked: bool) -> None:
     sealed(sealer)
-    stolen = trust.load(trust.keyring().current.verifier)
+    old = trust.load(trust.keyring().current.verifier)
     custody.rotate(by="user:1", at=LATER)
-    custody.revoke(stolen.id, from_=LATER, reason="stolen", by="user:1", at=LATER)
+    if is_revoked:
+        custody.revoke(old.id, from_=LATER, reason="stolen", by="user:1", at=LATER)
     tip = Checkpoint.objects.latest("id")
     real = notes.Checkpoint.parse(notes.take_apart(tip.note).text)
     forged = replace(real, at="2026-11-23T12:20:00.000000Z", prev=notes.digest(tip.note))
-    tip.pk, tip.note = None, notes.make(forged.lines(), stolen)
+    tip.pk, tip.note = None, notes.make(forged.lines(), old)
     tip.save(force_insert=True)
     assert any("not signed by a key in force" in fault for fault in faults())
 

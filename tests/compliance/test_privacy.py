@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,21 @@ def test_a_ciphertext_is_bound_to_its_event(db: None) -> None:
     assert "altered" in privacy.told(other)["personal"]
 
 
+def test_two_who_begin_at_once_have_one_wrapping_key(db: None, vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other finds no file either, and is done with its key when we look whether there are any."""
+    run, others = subjects._run, iter(["user:2"])
+
+    def after_the_other(query: str, given: Sequence[str] = ()) -> list[Any]:
+        if query.startswith("SELECT 1") and (pid := next(others, "")):
+            assert subjects.key(pid, "compliance", may_create=True)
+        return run(query, given)
+
+    monkeypatch.setattr(subjects, "_run", after_the_other)
+    ours = subjects.key("user:1", "compliance", may_create=True)
+    subjects.forget()
+    assert ours == subjects.key("user:1", "compliance") != subjects.key("user:2", "compliance")
+
+
 def test_the_wrapping_key_lost_or_swapped_stops_what_needs_it(db: None, vault: Path) -> None:
     said()
     subjects.forget()
@@ -78,6 +94,19 @@ def test_the_wrapping_key_lost_or_swapped_stops_what_needs_it(db: None, vault: P
     with pytest.raises(KeyProblem):
         said()
     assert ComplianceEvent.objects.count() == 1
+
+
+def test_with_the_keys_file_missing_nobody_looks_forgotten(db: None, vault: Path, settings: Any) -> None:
+    event = said()
+    file = Path(settings.SUBJECTS_DATABASE["NAME"])
+    aside = file.rename(file.with_suffix(".aside"))
+    subjects.forget()
+    for question in (said, lambda: privacy.told(event), subjects.all_erased):
+        with pytest.raises(KeyProblem, match="put back the subjects' keys"):
+            question()
+    assert not file.exists()
+    aside.rename(file)
+    assert privacy.told(event)["message"] == SAID
 
 
 def test_the_rebuilt_log_has_the_words_until_they_are_erased(db: None, settings: Any) -> None:

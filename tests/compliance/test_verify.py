@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from compliance import examination, mac, notes, triggers, trust, verify
+from compliance import examination, mac, merkle, notes, seal, triggers, trust, verify
 from compliance.audit import Action
-from compliance.models import Anchor, Checkpoint, ComplianceEvent, Leaf, Statement
+from compliance.models import Anchor, Checkpoint, ComplianceEvent, Leaf, Node, Statement
 from compliance.sealer import Sealer
 from tests.compliance.conftest import record
 from tests.conftest import NOON
@@ -70,8 +70,11 @@ ATTACKS = {
         f"DELETE FROM {EVENT} WHERE id = {FIFTH}",
     ],
     "reorder": ["UPDATE compliance_leaf SET leaf_index = leaf_index + 100 WHERE leaf_index = 3"],
+    "renumber": [f"UPDATE {EVENT} SET id = 1000000 WHERE id = {FIFTH}"],
     "swap two events": [
         f"UPDATE {EVENT} SET id = 1000000 WHERE id = {FIFTH}",
+        f"UPDATE {EVENT} SET id = id - 1 WHERE id = {FIFTH}",  # what was the sixth
+        f"UPDATE {EVENT} SET id = 1 + {FIFTH} WHERE id = 1000000",
     ],
     "back-date": [f"UPDATE {EVENT} SET ts_utc = '2020-01-01 00:00:00' WHERE id = {FIFTH}"],
     "cut the newest": [
@@ -97,6 +100,34 @@ def test_the_database_s_owner_is_found_out(trail: Sealer, attack: str) -> None:
     binary = "BLOB" if connection.vendor == "sqlite" else "BYTEA"
     sql(*(statement.format(bytes=binary) if "{" in statement else statement for statement in ATTACKS[attack]))
     assert faults()
+
+
+def test_a_history_that_is_hashed_anew_without_our_keys_is_found_out(trail: Sealer) -> None:
+    """An edited event, and every leaf, node, root and compact range made to fit it."""
+    event = ComplianceEvent.objects.get(details={"n": "4"})
+    forged = bytes(event.canonical).replace(b'"n":"4"', b'"n":"9"')
+    assert forged != bytes(event.canonical)
+    triggers.remove()
+    with connection.cursor() as cursor:
+        given = [forged, json.dumps({"n": "9"}), event.pk]
+        cursor.execute(f"UPDATE {EVENT} SET canonical = %s, details = %s WHERE id = %s", given)
+        given = [merkle.leaf_hash(forged), event.pk]
+        cursor.execute("UPDATE compliance_leaf SET leaf_hash = %s WHERE event_id = %s", given)
+    for log in set(Leaf.objects.values_list("log", flat=True)):
+        leaves = [
+            bytes(leaf)
+            for leaf in Leaf.objects.filter(log=log).order_by("leaf_index").values_list("leaf_hash", flat=True)
+        ]
+        Node.objects.filter(log=log).delete()
+        seal.insert(Node, [(log, *node) for node in merkle.Frontier().extend(leaves)])
+        for row in Checkpoint.objects.filter(log=log):
+            until = merkle.Frontier()
+            until.extend(leaves[: row.size])
+            Checkpoint.objects.filter(pk=row.pk).update(root=until.root(), frontier=until.as_bytes())
+    triggers.reinstall()
+    found = faults()
+    assert f"event {event.pk}: its HMAC is not a writer's" in found
+    assert any("its columns are not what is signed" in fault for fault in found)
 
 
 def test_a_faithful_forgery_with_a_key_of_one_s_own_is_found_by_the_pin(trail: Sealer) -> None:

@@ -24,6 +24,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_S = 120
+COMMANDS = {
+    "web": [str(Path(sys.executable).with_name("gunicorn")), "-c", "deploy/gunicorn.conf.py", "nextrade.wsgi"],
+    "worker": [sys.executable, "manage.py", "worker"],
+    "sealer": [sys.executable, "manage.py", "sealer"],
+    "alertd": [sys.executable, "manage.py", "alertd"],
+}
 
 
 @dataclass
@@ -53,15 +59,9 @@ class Product:
         return done.stdout
 
     def start(self, name: str) -> None:
-        commands = {
-            "web": [str(Path(sys.executable).with_name("gunicorn")), "-c", "deploy/gunicorn.conf.py", "nextrade.wsgi"],
-            "worker": [sys.executable, "manage.py", "worker"],
-            "sealer": [sys.executable, "manage.py", "sealer"],
-            "alertd": [sys.executable, "manage.py", "alertd"],
-        }
         log = (Path(self.env["NEXTRADE_DATA_DIR"]) / f"{name}.err").open("ab")
         self.processes[name] = subprocess.Popen(
-            commands[name], cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+            COMMANDS[name], cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
         )
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> None:

@@ -65,6 +65,7 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
     ann.get_by_role("button", name="Send").click()
     card = ann.locator(".order").last
     expect(card).to_contain_text("Awaiting approval", timeout=20_000)
+    expect(ann.locator("#side")).to_contain_text(f"Buy {desk.some(3)} V", timeout=10_000)
     order_id = str(card.get_attribute("id")).removeprefix("order-")
     decide(desk, order_id)
     expect(ann.locator(f"#order-{order_id}")).to_contain_text("approved by bob", timeout=20_000)

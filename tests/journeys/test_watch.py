@@ -12,15 +12,19 @@ import psutil
 import psycopg
 import pytest
 
+from nextrade.ops.render.roles import BROKER_KEYS
 from tests.journeys.conftest import Product, launch
 
 FINISHED = 'nextrade_requests_total{endpoint="/chat",status="success"}'
 STARTED = 'nextrade_requests_total{endpoint="/chat",status="started"}'
 
 
+SECRETS = {name: f"planted-{name.lower()}" for name in (*BROKER_KEYS, "METRICS_TOKEN")}
+
+
 @pytest.fixture(scope="module")
 def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    yield from launch(tmp_path_factory.mktemp("watch"), WEB_WORKERS="4")
+    yield from launch(tmp_path_factory.mktemp("watch"), WEB_WORKERS="4", **SECRETS)
 
 
 def scrape(product: Product) -> dict[str, float]:
@@ -67,21 +71,43 @@ def test_every_kind_of_process_is_weighed(four: Product) -> None:
         assert 0.2 * resident < memory[role] <= 1.1 * resident, role
 
 
+def test_who_lists_processes_reads_no_secret(four: Product) -> None:
+    """Command lines and titles are everybody's to read, a process's environment is its own user's."""
+    key = (Path(four.env["NEXTRADE_DATA_DIR"]) / "demo_secret_key").read_text()
+    asked = 0
+    for popen in four.processes.values():
+        root = psutil.Process(popen.pid)
+        for process in (root, *root.children(recursive=True)):
+            told = " ".join([process.name(), *process.cmdline()])
+            assert not [secret for secret in (key, *SECRETS.values()) if secret in told], told
+            assert Path(f"/proc/{process.pid}/environ").stat().st_mode & 0o077 == 0
+            asked += 1
+    assert asked >= 8
+
+
 def test_a_killed_process_leaves_no_request_under_way(four: Product) -> None:
     """A gauge of a web process that is killed goes with it; what it counted stays."""
     before = scrape(four)
     victim = psutil.Process(four.processes["web"].pid).children()[0]
     victim.send_signal(signal.SIGKILL)
-    wait_until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
+    gauge = Path(four.env["NEXTRADE_DATA_DIR"]) / "metrics" / f"gauge_livesum_{victim.pid}.db"
+    wait_until(lambda: is_dead(victim) and not gauge.exists())
     after = scrape(four)
     assert after[FINISHED] == before[FINISHED]
     assert after["nextrade_active_requests"] == 0
-    folder = Path(four.env["NEXTRADE_DATA_DIR"]) / "metrics"
-    assert not list(folder.glob(f"gauge_livesum_{victim.pid}.db"))
+
+
+def is_dead(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_lost_database_is_503_in_the_guide_s_shape_and_critical_once(four: Product) -> None:
     assert four.call("GET", "/health").status == 200
+    assert four.say("ann", "hi")["response"]
+    finished = scrape(four)[FINISHED]
     with database_gone(four) as back:
         wait_until(lambda: statuses(four) == {503})
         for path in ("/health", "/ht/?format=json", "/health/ready"):
@@ -96,13 +122,28 @@ def test_a_lost_database_is_503_in_the_guide_s_shape_and_critical_once(four: Pro
         assert four.call("GET", "/health/live").status == 200
         counted = scrape(four)
         assert counted['nextrade_component_up{component="database"}'] == 0
-        assert counted[FINISHED] >= 40
+        assert counted[FINISHED] == finished >= 1
         back()
     wait_until(lambda: statuses(four) == {200}, seconds=40)
     assert four.say("ann", "hi")["response"]
     log = (Path(four.env["NEXTRADE_DATA_DIR"]) / "web.err").read_text()
     assert log.count("CRITICAL - Database down: ") == 1
     assert log.count("ERROR - Database health check failed: ") >= 1
+
+
+def test_who_starts_while_the_database_is_away_makes_none(four: Product) -> None:
+    """An empty file in place of the one that is missing would throw away what was written to it last."""
+    assert four.say("ann", "hi")["response"]
+    web_log, gone = Path(four.env["NEXTRADE_DATA_DIR"]) / "web.err", database_gone(four)
+    begun = web_log.stat().st_size
+    with gone:
+        victim = psutil.Process(four.processes["web"].pid).children()[0]
+        victim.send_signal(signal.SIGKILL)
+        wait_until(lambda: "The start waits for the database" in web_log.read_text()[begun:])
+        assert gone.url or not gone.file.exists()
+    wait_until(lambda: statuses(four) == {200}, seconds=40)
+    assert four.say("ann", "hi")["response"]
+    assert "first_fault: none" in four.manage("audit", "verify")
 
 
 class database_gone:

@@ -182,13 +182,63 @@ def test_lists_are_paged_by_cursor(ann: User, propose: Propose) -> None:
     assert set(page) == {"next", "previous", "results"}
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    "query",
-    ["?ordering=maker__password", "?maker__username__startswith=a", "?cursor=zzz", "?limit=100000", "?status=nothing"],
+LISTS = (
+    "orders/",
+    "approvals/",
+    "executions/",
+    "compliance/events/",
+    "threads/",
+    "auth/tokens/",
+    "usage/",
+    "portfolio/",
 )
-def test_a_list_takes_no_other_questions(ann: User, query: str) -> None:
-    assert client(ann).get(f"/api/v1/orders/{query}").status_code in (200, 404, 422)
+ORACLES = [
+    f"{way}{field}__password{look}"
+    for field in ("maker", "user", "account__owner", "order__maker")
+    for way, look in (("ordering=", ""), ("ordering=-", ""), ("", "__startswith=md5"), ("", "__startswith=zzz"))
+] + ["search=md5", "fields=password", "expand=user", "_method=DELETE", "maker__username__startswith=z"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_takes_no_other_questions(ann: User, bob: User, carol: User, approved: Order, path: str) -> None:
+    """Neither order nor number of rows answers what was not to be asked."""
+    for user in (ann, bob, carol):
+        web = client(user)
+        plain = web.get(f"/api/v1/{path}")
+        for oracle in ORACLES:
+            asked = web.get(f"/api/v1/{path}?{oracle}", headers={"Accept": "text/html, application/json"})
+            assert (asked.status_code, asked.headers["Content-Type"]) == (plain.status_code, JSON), oracle
+            if asked.status_code == 200 and "portfolio" not in path:
+                assert asked.json() == plain.json(), oracle
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["?format=api", "?cursor=zzz", "?limit=100000", "?limit=-1", "?status=nothing"])
+def test_a_question_that_is_none_breaks_no_list(ann: User, query: str) -> None:
+    reply = client(ann).get(f"/api/v1/orders/{query}")
+    assert reply.status_code in (200, 404, 422)
+    assert reply.headers["Content-Type"] == JSON
+
+
+@pytest.mark.django_db
+def test_a_cursor_of_another_person_s_list_opens_ones_own_alone(ann: User, ben: User, propose: Propose) -> None:
+    for number in range(3):
+        propose(quantity=str(number + 1), at=NOON + timedelta(seconds=number))
+    theirs = client(ann).get("/api/v1/orders/?limit=1").json()["next"]
+    assert theirs
+    assert client(ben).get(theirs).json()["results"] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["orders/{}/", "orders/{}/cancel/", "approvals/{}/", "threads/{}/"])
+def test_options_tell_nothing_of_what_is_there(ben: User, propose: Propose, path: str) -> None:
+    web = client(ben)
+    there, nowhere = (
+        web.options(f"/api/v1/{path.format(pk)}") for pk in (propose().pk, "8b2c5d0e-0000-4000-8000-000000000000")
+    )
+    told = [(reply.status_code, reply.json() | {"request_id": ""}) for reply in (there, nowhere)]
+    assert told[0] == told[1]
 
 
 @pytest.mark.django_db

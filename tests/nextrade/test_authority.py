@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from compliance.models import ComplianceEvent
 from orders.models import Order, Status
@@ -182,3 +183,36 @@ def test_staff_without_a_right_see_no_model(db: None) -> None:
     told = {path: web.get(path).status_code for path in pages}
     open_to_staff = {"/admin/", "/admin/password_change/", "/admin/password_change/done/", "/admin/autocomplete/"}
     assert {path: status for path, status in told.items() if status == 200 and path not in open_to_staff} == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["bob", "carol", "olga"])
+def test_no_list_of_the_admin_is_an_oracle_for_passwords(
+    request: pytest.FixtureRequest, approved: Order, name: str
+) -> None:
+    """By the address' filters, over every relation that leads to a person; superusers get no answer either."""
+    web = Client()
+    web.force_login(request.getfixturevalue(name))
+    asked = 0
+    for model in site._registry:
+        page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        if web.get(page).status_code != 200:
+            continue
+        ways = [""] if model is User else []
+        for field in model._meta.get_fields():
+            if field.related_model is User:
+                ways.append(f"{field.name}__")
+            elif field.is_relation and field.related_model is not None:
+                onward = field.related_model._meta.get_fields()
+                ways += [f"{field.name}__{far.name}__" for far in onward if far.related_model is User]
+        for way in ways:
+            for question in (f"{way}password__startswith=md5", f"{way}password__startswith=zzz"):
+                asked += 1
+                reply = web.get(f"{page}?{question}")
+                assert reply.status_code == 400 or (reply.status_code, reply["Location"]) == (302, f"{page}?e=1"), (
+                    page,
+                    question,
+                )
+        assert model is not User or web.get(f"{page}?_to_field=password").status_code == 400
+        assert web.get(f"{page}?o=99.-99.x").status_code == 200
+    assert asked > 3

@@ -154,15 +154,22 @@ def test_harm_to_a_backup_is_found(ann: User, harm: str) -> None:
     assert not verify.is_verified(folder)
 
 
-def test_harm_that_its_sums_were_mended_for_is_found_too(ann: User, settings: Any) -> None:
-    """A copy that is a sound database, with rows that the manifest does not know."""
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("DELETE FROM ops_knownjob", "ops_knownjob has 0 rows"),
+        ("DROP TRIGGER compliance_complianceevent_no_delete", "compliance_complianceevent_no_delete"),
+    ],
+)
+def test_harm_that_its_sums_were_mended_for_is_found_too(ann: User, settings: Any, harm: str, told: str) -> None:
+    """A copy that is a sound database, with rows that the manifest does not know, or without a trigger."""
     if not settings.SQLITE:
         pytest.skip("a dump is compressed: its harm is found by pg_restore")
     folder = shelf.data().find(take.take())
     with sqlite3.connect(books(folder)) as changed:
-        changed.execute("DELETE FROM ops_knownjob")
+        changed.execute(harm)
     manifest.write_sums(folder, sorted(file for file in folder.iterdir() if file.name not in manifest.APART))
-    assert any("ops_knownjob has 0 rows" in problem for problem in verify.examine(folder))
+    assert any(told in problem for problem in verify.examine(folder))
 
 
 def test_a_full_disk_is_a_failure_without_a_trace(ann: User, settings: Any, tmp_path: Path) -> None:
@@ -243,6 +250,10 @@ def test_what_leaves_is_encrypted_and_debian_s_age_opens_it(ann: User, identity:
     assert sealed.read_bytes().startswith(b"age-encryption.org/v1")
     opened = envelope.unpack(sealed, identity, tmp_path / "opened")
     assert verify.examine(opened) == []
+    other = tmp_path / "other"
+    other.write_text(f"\n{pyrage.x25519.Identity.generate()}\n")
+    with pytest.raises(BackupProblem, match="cannot be opened"):
+        envelope.unpack(sealed, other, tmp_path / "by-another")
     if shutil.which("age"):
         command = ["age", "--decrypt", "-i", str(identity), "-o", str(tmp_path / "by-age.tar"), str(sealed)]
         subprocess.run(command, check=True)

@@ -200,7 +200,10 @@ def test_init_refuses_where_there_are_records(ann: User, shelves: None) -> None:
 
 
 @on_sqlite
-def test_init_sets_the_old_file_aside(tmp_path: Path, shelves: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_sets_the_old_file_aside(
+    tmp_path: Path, shelves: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
     old = tmp_path / "old.sqlite3"
     with closing(sqlite3.connect(old)) as made:
         made.execute("CREATE TABLE t (x)")

@@ -3,6 +3,7 @@
 import getpass
 import http.client
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -140,7 +141,31 @@ def test_the_dockerfile_copies_what_is_there() -> None:
         assert (ROOT / name).exists()
         assert name in text
     assert "USER nextrade" in text
-    assert "deploy/compose/secrets" in (ROOT / "deploy" / "Dockerfile.dockerignore").read_text()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(".env", ".env.production", "deploy/.env", "tls/privkey.pem", "sealing-1.key", "var/keys/writer_mac.key"),
+        *("demo_secret_key", "nextrade.sqlite3", "nextrade.sqlite3-wal", "deploy/compose/secrets/SECRET_KEY"),
+        *(".git/config", "tests/.pytest_cache/x"),
+    ],
+)
+def test_no_layer_of_the_image_gets_a_secret_that_lies_about(path: str) -> None:
+    """As far as it goes without an engine: what keeps a file from `COPY . .`, and no secret set in a layer."""
+    patterns = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().split()
+    assert any(_is_ignored(path, pattern) for pattern in patterns)
+    ours = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert [each for each in ours for pattern in patterns if _is_ignored(each, pattern)] == []
+    text = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert "ARG " not in text
+    assert not [name for role in ROLES for name in (*role.secrets, "SECRET_KEY") if name in text]
+
+
+def _is_ignored(path: str, pattern: str) -> bool:
+    """By Docker's rules: `**/` is any folders or none, a folder takes all in it along."""
+    as_regex = re.escape(pattern).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+    return bool(re.fullmatch(f"{as_regex}(/.*)?", path))
 
 
 class Upstream(BaseHTTPRequestHandler):

@@ -18,6 +18,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from agents.models import Message, ModelCall, Thread
@@ -48,7 +49,8 @@ TimeoutError: gone again
 2026-11-24 00:00:03,120 - agents.api - INFO - Function process_chat_request completed in 2.40s
 2026-11-24 00:00:03,220 - agents.api - INFO - Function quote completed in 0.10s
 2026-11-24 00:00:04,120 - agents.api - INFO - Function process_chat_request completed in 12.00s
-{"event": "Chat endpoint error: timeout", "logger": "agents.api", "level": "error", "timestamp": "2026-11-24T00:01:00Z"}
+{"event": "Chat endpoint error: timeout", "logger": "agents.api", "level": "error", \
+"timestamp": "2026-11-24T00:01:00Z", "endpoint": "POST /api/v1/chat/"}
 """
 
 
@@ -196,6 +198,7 @@ def test_doctor_errors_ranks_what_was_planted(log: Path, settings: Any) -> None:
     first, *_ = doctor.examine("errors", at=timezone.now(), since=timedelta(days=9_000))
     assert first.what == "Chat endpoint error: timeout"
     assert first.said.startswith("3 x, first 2026-11-23 11:59:00")
+    assert first.said.endswith("in agents.api, POST /api/v1/chat/")
     assert found("errors", timedelta(0))["log"].verdict == Verdict.OK
 
 
@@ -224,6 +227,30 @@ def test_doctor_database_names_the_illness(illness: str, tmp_path: Path, monkeyp
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not settings.SQLITE, reason="SQLite's own file")
+def test_doctor_database_names_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import connection
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM INTO %s", [str(disk / "copy.sqlite3")])
+        with pytest.raises(OSError, match="No space"):
+            (disk / "fill").write_bytes(b"\0" * 5_000_000)
+        monkeypatch.setitem(connection.settings_dict, "NAME", str(disk / "copy.sqlite3"))
+        told = {each.what: each for each in doctor.examine("database", at=timezone.now(), since=HOUR)}
+        monkeypatch.undo()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+    assert told["database"].verdict == Verdict.FAIL
+    assert "disk full" in told["database"].said
+    assert told["database"].next_step.startswith("make room")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_doctor_latency_names_the_model_where_it_takes_the_time(ann: User) -> None:
     now, turn = timezone.now(), "00000000-0000-4000-8000-000000000001"
     thread = Thread.objects.create(owner=ann, title="x", created_at=now, updated_at=now)
@@ -238,6 +265,26 @@ def test_doctor_latency_names_the_model_where_it_takes_the_time(ann: User) -> No
     share = found("latency")["models' share"]
     assert share.verdict == Verdict.WARN
     assert share.said.startswith("96 % of 12.5 s")
+
+
+def test_prof_is_for_staff_of_operations_where_it_is_set(
+    client: Client, olga: User, bob: User, ann: User, settings: Any
+) -> None:
+    def asked(user: User, method: str = "get") -> Any:
+        client.force_login(user)
+        return getattr(client, method)("/?prof")
+
+    assert b"cumulative" not in asked(olga).content
+    settings.PROFILING = True
+    client.handler.load_middleware()
+    told = asked(olga)
+    assert told["Content-Type"].startswith("text/plain")
+    assert b"cumulative" in told.content
+    assert 1 <= len(re.findall(rb"^ *\d+(?:/\d+)? +\d+\.\d+ ", told.content, re.MULTILINE)) <= 10
+    for user, method in ((bob, "get"), (ann, "get"), (olga, "post")):
+        assert b"cumulative" not in asked(user, method).content
+    client.logout()
+    assert b"cumulative" not in client.get("/?prof").content
 
 
 def test_p95_is_what_prometheus_reckons() -> None:

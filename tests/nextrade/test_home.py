@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
@@ -43,12 +44,13 @@ def lines(context: Any, title: str) -> list[Any]:
 def test_an_approver_sees_what_waits_for_how_long_and_what_they_decided(
     client: Client, propose: Propose, bob: User
 ) -> None:
-    now = timezone.now()
+    now = timezone.now().replace(hour=12)  # all of it on one day, whenever this runs
     done = propose(at=now - timedelta(minutes=20))
     propose(symbol="MSFT", at=now - timedelta(minutes=25))
     services.decline(done.pk, by=bob, version=done.version, reason="no", at=now)
 
-    shown = home(client, bob)
+    with time_machine.travel(now):
+        shown = home(client, bob)
 
     (waiting,) = lines(shown, "Orders that wait for a decision")
     assert "MSFT" in waiting.text

@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 import structlog
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nextrade import log_files, logs, telemetry
 from nextrade.errors import Invalid
 from nextrade.logs import TextFormatter, json_formatter
+from nextrade.middleware import request_id
 from nextrade.ops import checks
+from nextrade.ops.care import log_lines
 from nextrade.redaction import MOST, redact
 from nextrade.resilience import log_execution_time
 from tests.agents.test_chat import client
@@ -50,6 +54,24 @@ def raised(message: str) -> BaseException:
 
 def test_a_line_is_in_the_guide_s_format() -> None:
     assert LINE.match(TextFormatter().format(record("Chat endpoint error: %s", "timeout")))
+
+
+def test_an_error_within_a_request_says_in_whose_and_is_read_back(rf: RequestFactory) -> None:
+    lines: list[str] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        lines.append(TextFormatter().format(record("it failed")))
+        lines.append(json_formatter().format(record("it failed")))
+        return HttpResponse()
+
+    request_id(view)(rf.post("/api/v1/chat/?token=hunter2"))
+    assert lines[0].endswith(" - ERROR - it failed [POST /api/v1/chat/]")
+    read = [(each.message, each.endpoint) for each in log_lines.records(lines)]
+    assert read == [("it failed", "POST /api/v1/chat/")] * 2
+    assert TextFormatter().format(record("it failed")).endswith(" - it failed")
+    forged = rf.get("/x\n2026-11-26 12:00:00,000 - boss - INFO - fine")
+    request_id(view)(forged)
+    assert len(lines[2].splitlines()) == 1
 
 
 def test_nothing_in_a_message_begins_a_line() -> None:

@@ -4,9 +4,11 @@ own, on the suite's database."""
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +16,18 @@ import psycopg
 import pyrage
 import pytest
 
-from tests.campaigns.house import House, built
+from nextrade.ops.backup import copy, replication
+from tests.campaigns.house import ROOT, House, built
 
 DATABASE = os.environ.get("TEST_DATABASE_URL", "sqlite")
+
+ORDER = """
+from django.contrib.auth.models import User
+from django.utils import timezone
+from orders import services
+request = services.Request(key="{number}", symbol="KO", side="buy", quantity="{number}")
+services.propose(request, owner=User.objects.get(username="ann"), by="agent:portfolio", at=timezone.now())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +118,60 @@ def test_from_an_empty_directory_to_a_running_system(house: House, tmp_path: Pat
     again = new.run(*given, "--identity", str(tmp_path / "identity"))
     assert again.returncode == 1
     assert "empty directory" in again.stderr or "already exists" in again.stderr
+
+
+@pytest.mark.skipif(DATABASE != "sqlite", reason="PostgreSQL comes back from its own archive")
+def test_the_newest_commits_come_back_from_the_replica_here_and_in_a_second_region(tmp_path: Path) -> None:
+    """The database is thrown away and so is what litestream knew of it; twice, for the replica goes on after a restore.
+    Then another directory and port, from the day's sets and what the replica has since."""
+    where = {"NEXTRADE_REPLICA_URL": f"file:{tmp_path / 'elsewhere'}"}
+    with built(tmp_path / "first", "sqlite") as first:
+        first.back_up()
+        for number in (2, 3):
+            with replicating(first, where):
+                first.python(ORDER.format(number=number))
+                wait_until_elsewhere(first, tmp_path / "look", orders=number)
+            throw_away(first)
+            first.must("backup", "restore", "replica", **where)  # which verifies trail and books
+            assert ask(first, "SELECT COUNT(*) FROM orders_order") == [(number,)]
+        second = House(tmp_path / "second", "sqlite")
+        sets = ("--from", str(first.folder / "backups"), "--keys-from", str(first.folder / "backups-keys"))
+        second.must("dr", "restore", *sets)
+        assert ask(second, "SELECT COUNT(*) FROM orders_order") == [(1,)]
+        second.must("backup", "restore", "replica", **where)
+        assert ask(second, "SELECT COUNT(*) FROM orders_order") == [(3,)]
+        assert "first_fault: none" in second.must("audit", "verify")
+        assert copy.boot(second.environment)["components"]["database"]
+
+
+@contextlib.contextmanager
+def replicating(house: House, where: dict[str, str]) -> Iterator[None]:
+    """litestream beside it, and killed."""
+    command = [sys.executable, "manage.py", "backup", "replicate"]
+    with (house.folder / "litestream.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env={**house.environment, **where}, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until_elsewhere(house: House, look: Path, *, orders: int) -> None:
+    deadline, found = time.monotonic() + 60, 0
+    while found < orders:
+        assert time.monotonic() < deadline, (house.folder / "litestream.log").read_text()[-2000:]
+        time.sleep(0.5)
+        look.unlink(missing_ok=True)
+        database = house.folder / "nextrade.sqlite3"
+        asked = [replication.program(), "restore", "-config", house.folder / "litestream.json", "-o", look, database]
+        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+            with contextlib.closing(sqlite3.connect(look)) as opened:
+                (found,) = opened.execute("SELECT COUNT(*) FROM orders_order").fetchone()
+
+
+def throw_away(house: House) -> None:
+    for file in house.folder.glob("nextrade.sqlite3*"):
+        file.unlink()
+    for known in house.folder.glob(".*-litestream"):
+        shutil.rmtree(known)

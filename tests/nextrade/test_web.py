@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.client import MULTIPART_CONTENT as MULTIPART
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.views import APIView
 
@@ -136,6 +138,33 @@ def test_the_right_password_takes_the_count_back(ann: User) -> None:
         for _ in range(lockout.TRIES - 1):
             assert guess("ann", "wrong") == 401
         assert guess("ann", "secret") == 200
+
+
+class Counting(PBKDF2PasswordHasher):
+    """Django's, few rounds, that counts how often it works."""
+
+    iterations = 10
+    times = 0
+
+    def encode(self, *args: Any, **kwargs: Any) -> str:
+        Counting.times += 1
+        return super().encode(*args, **kwargs)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", [TOKEN, "/login/", "/admin/login/"])
+def test_the_time_of_a_refused_log_in_does_not_tell_who_is_there(settings: Any, db: None, door: str) -> None:
+    """The work that a log-in's time consists of is done as often for anybody."""
+    settings.PASSWORD_HASHERS = [f"{Counting.__module__}.Counting"]
+    for name in ("known", "gone"):
+        User.objects.create_user(name, password="secret", is_staff=True, is_active=name != "gone")
+    User.objects.create_user("provider", is_staff=True)  # logs in elsewhere and has no password
+    times = {}
+    for name in ("known", "gone", "provider", "nobody"):
+        before = Counting.times
+        Client().post(door, {"username": name, "password": "wrong"}, content_type=JSON if door == TOKEN else MULTIPART)
+        times[name] = Counting.times - before
+    assert set(times.values()) == {1}, times
 
 
 @pytest.mark.django_db(transaction=True)

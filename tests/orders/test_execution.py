@@ -1,3 +1,4 @@
+import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -100,6 +101,25 @@ def test_a_worker_that_dies_before_sending_is_followed_by_one_that_sends_once(
     execution.reconcile(at=LATER)
     assert status(approved) == Status.FILLED
     assert len(line.submitted) == 1
+
+
+def test_with_little_time_work_that_was_left_comes_first_and_everybody_is_asked_about_in_the_end(
+    propose: Propose, bob: User, line: WatchedBroker
+) -> None:
+    resting = [propose(order_type="limit", limit_price=price) for price in ("98", "99", "100")]
+    for order in resting:
+        services.approve(order.pk, by=bob, version=order.version, at=NOON)
+        submit(order)
+    left = propose()
+    services.approve(left.pk, by=bob, version=left.version, at=NOON)
+    line.faults = [Fault.TIMEOUT]
+    submit(left)
+    line.pause_s = 0.02
+    assert execution.reconcile(at=LATER, until=time.monotonic() + 0.01) == 1
+    assert (status(left), line.asked) == (Status.FILLED, [left.client_order_id])
+    for _ in range(60):
+        execution.reconcile(at=LATER, until=time.monotonic() + 0.01)
+    assert {order.client_order_id for order in resting} <= set(line.asked)
 
 
 def test_a_broker_that_is_down_is_no_reason_to_forget(propose: Propose, bob: User, line: WatchedBroker) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,11 +19,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.management import call_command
 
-from orders import quotes
+from orders import queries, quotes
+from orders.models import Position
 from orders.quotes import cached, yahoo
 from orders.quotes.alpaca import AlpacaQuotes
 from orders.quotes.base import Bar, Quote, QuoteMissing
@@ -48,6 +50,10 @@ class CountedQuotes:
         self._answer(symbol)
         as_of = at - timedelta(seconds=100)
         return Quote(symbol=symbol, price_usd=Decimal(len(self.asked)), as_of=as_of, source=self.name)
+
+    def several(self, symbols: Sequence[str], *, at: datetime) -> dict[str, Quote]:
+        self._answer(" ".join(symbols))
+        return {each: Quote(symbol=each, price_usd=Decimal(7), as_of=at, source=self.name) for each in symbols}
 
     def history(self, symbol: str, *, days: int, at: datetime) -> tuple[Bar, ...]:
         self._answer(symbol)
@@ -128,6 +134,17 @@ def test_twenty_at_once_are_one_question() -> None:
     assert provider.asked == ["AAPL"]
     assert {quote.price_usd for quote in found} == {Decimal(1)}
     assert len(found) == 20
+
+
+def test_many_prices_are_one_question_for_all_who_ask_and_each_is_kept() -> None:
+    provider = CountedQuotes(takes_s=0.2)
+    wrapped = CachedQuotes(provider)
+    wrapped.latest("AAPL", at=NOON)
+    found = together(5, lambda: wrapped.several(["MSFT", "AAPL", "KO", "NOSUCH"], at=NOON))
+    assert provider.asked == ["AAPL", "KO MSFT"]
+    assert [set(told) for told in found] == [{"AAPL", "KO", "MSFT"}] * 5
+    assert wrapped.latest("KO", at=NOON).price_usd == 7
+    assert len(provider.asked) == 2
 
 
 def test_who_gets_the_lock_just_after_the_answer_takes_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,9 +241,7 @@ def test_a_cache_that_cannot_be_reached_at_all_fails_no_quote(settings: Any) -> 
 @pytest.mark.django_db(transaction=True)
 def test_the_table_that_is_the_cache_without_redis_keeps_quotes_too(settings: Any) -> None:
     call_command("createcachetable", "nextrade_cache", verbosity=0)  # `migrate` makes none where Redis is the cache
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nextrade_cache"}
-    }
+    settings.CACHES = {"default": {"BACKEND": "nextrade.caches.TableCache", "LOCATION": "nextrade_cache"}}
     provider = CountedQuotes()
     wrapped = CachedQuotes(provider)
     cache.clear()
@@ -298,6 +313,26 @@ def test_trouble_at_alpaca_is_a_missing_quote_with_its_cause(
 def test_the_desk_asks_alpaca_once_for_many(market: AlpacaServer) -> None:
     assert {quotes.provider().latest("AAPL", at=NOON).source for _ in range(5)} == {"alpaca"}
     assert market.calls == ["data"]
+
+
+@pytest.mark.django_db
+def test_a_portfolio_of_five_is_one_question(market: AlpacaServer, ann: User) -> None:
+    account = ann.account
+    market.prices |= dict.fromkeys(("MSFT", "KO", "PEP"), "100.5")
+    for symbol in ("AAPL", "BRK.B", "KO", "MSFT", "PEP", "JPM"):
+        Position.objects.create(account=account, symbol=symbol, quantity=1, avg_cost_usd=1, realized_pnl_usd=0)
+    held = queries.holdings(account, at=NOON)
+    assert market.calls == ["data"]
+    priced = {each.symbol: each.quote and each.quote.price_usd for each in held}
+    assert priced == {
+        "AAPL": Decimal("231.1"),
+        "BRK.B": Decimal("480.25"),
+        "JPM": None,
+        **dict.fromkeys(("KO", "MSFT", "PEP"), Decimal("100.5")),
+    }
+    cache.clear()
+    market.faults["data"] = ["500"]
+    assert {each.quote for each in queries.holdings(account, at=NOON)} == {None}
 
 
 # --- Yahoo

@@ -291,7 +291,7 @@ def test_a_change_whose_event_cannot_be_written_does_not_happen(
     def disk_full(*_: object, **__: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(ComplianceEvent, "save", disk_full)
+    monkeypatch.setattr(ComplianceEvent.objects, "bulk_create", disk_full)
     with pytest.raises(OSError, match="No space"):
         services.approve(order.pk, by=bob, version=order.version, at=NOON)
     assert Order.objects.get(pk=order.pk).status == Status.PENDING_APPROVAL

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
+from compliance.audit import Action
 from compliance.models import ComplianceEvent
 from orders import execution, queries, safeguards, services
 from orders.models import Account, Order, Outbox, PaperOrder, Status, Switch, TradingState
@@ -144,3 +145,15 @@ def test_real_money_needs_both_switches(propose: Propose, settings: Any, monkeyp
     assert failed(propose(quantity="2")) == {"MODE_MISMATCH"}
     safeguards.switch(Switch.LIVE_TRADING, is_on=True, reason="go", by="user:1", at=NOON)
     assert propose(quantity="3").status == Status.PENDING_APPROVAL
+
+
+def test_a_mistyped_symbol_halts_nothing_and_says_so(db: None) -> None:
+    with pytest.raises(CommandError, match="NOPE: nothing was halted"):
+        call_command("halt", "--symbol", "NOPE", "--reason", "a typo")
+    assert not TradingState.objects.exists()
+
+
+def test_resuming_what_was_not_halted_is_no_event(db: None) -> None:
+    with pytest.raises(CommandError, match="was not halted"):
+        call_command("resume_trading", "--reason", "to be sure")
+    assert not ComplianceEvent.objects.filter(action=Action.TRADING_RESUMED).exists()

@@ -79,7 +79,7 @@ def _together(clients: Sequence[Client], message: str, turns: int) -> float:
     return len(clients) * each / (time.perf_counter() - start)
 
 
-def ours(turns: int) -> dict[str, dict[str, float]]:
+def ours(turns: int, messages: Sequence[str] = MESSAGES) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory() as data:
         running = launch(Path(data), WEB_WORKERS="1", NEXTRADE_RATE_LIMIT="1000000/min", LOG_LEVEL="WARNING")
         product = next(running)
@@ -87,7 +87,7 @@ def ours(turns: int) -> dict[str, dict[str, float]]:
             clients = [of(product, ("ann", "ben")[number % 2]) for number in range(CLIENTS)]
             return {
                 message: {**measure(clients, message, turns), **_cost(product, clients[0], message)}
-                for message in MESSAGES
+                for message in messages
             }
         finally:
             running.close()  # type: ignore[attr-defined]

@@ -1,10 +1,10 @@
 """Hours at half load: does anything grow that should not?
 
 What the product carries with CLIENTS at once is measured first; then half of that is asked for, evenly, in
-conversations of ten turns, one of which proposes an order that is approved. Every half minute each process' memory
-(PSS), open files and connections are noted, and the trail's unsealed seconds, the write-ahead log and the size of a
-conversation's checkpoints. A slope (Theil and Sen's, the first fifth left out) that would add more than is allowed in
-the whole run is a leak. Exits with 1 when there is one.
+conversations of ten turns, one of which proposes an order that is approved. Every half minute each process' own memory
+(USS: its part of what is shared changes with those who share it), open files and connections are noted, and the trail's
+unsealed seconds, the write-ahead log and the size of a conversation's checkpoints. A slope (Theil and Sen's, the first
+fifth left out) that would add more than is allowed in the whole run is a leak. Exits with 1 when there is one.
 
     python -m tests.performance.soak [--minutes 120] [--database URL] [--write]
 """
@@ -63,7 +63,7 @@ class Soak:
         at = time.monotonic() - self.started
         for name, process in self.product.processes.items():
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            self._note(at, f"memory {name}", sum(part.memory_full_info().pss for part in family) / 1_000_000)
+            self._note(at, f"memory {name}", sum(part.memory_full_info().uss for part in family) / 1_000_000)
             self._note(at, f"files {name}", sum(part.num_fds() for part in family))
             self._note(at, f"connections {name}", sum(len(part.net_connections()) for part in family))
         text = str(self.product.call("GET", "/metrics").body)

@@ -32,7 +32,8 @@ class Command(BaseCommand):
         why.add_argument("--reason", required=True)
         actions.add_parser("rotate", help="let a new key sign", parents=[by])
         actions.add_parser("restored", help="go on from a restored backup", parents=[by, why])
-        to_zip = actions.add_parser("export", help="a zip that proves itself elsewhere", parents=[by])
+        to_zip = actions.add_parser("export", help="a zip that proves itself elsewhere")
+        to_zip.add_argument("--by", default="", help="your user name, for the trail")
         to_zip.add_argument("--from", dest="from_", required=True, help="first moment, ISO 8601")
         to_zip.add_argument("--to", required=True, help="first moment after")
         to_zip.add_argument("--out", type=Path, required=True)
@@ -98,8 +99,12 @@ class Command(BaseCommand):
         self.stdout.write(f"key {options['key_id']} is void from {options['from_']}")
 
     def _export(self, options: dict[str, Any]) -> None:
-        from_, to, by = _moment(options["from_"]), _moment(options["to"]), _person(options)
-        digest = export.write(options["out"], from_=from_, to=to, by=by, at=timezone.now())
+        from_, to = _moment(options["from_"]), _moment(options["to"])
+        by = _person(options) if options["by"] else "system:command"
+        try:
+            digest = export.write(options["out"], from_=from_, to=to, by=by, at=timezone.now())
+        except OSError as error:
+            raise CommandError(f"{options['out']} cannot be written: {error.strerror}", returncode=2) from error
         self.stdout.write(f"{options['out']} written, manifest {digest}")
 
     def _restored(self, options: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from nextrade.ops.backup.shelf import BackupProblem
 
 SIDECARS = ("-wal", "-shm", "-journal")
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
 
 
 def copy(source: Path, target: Path) -> None:
@@ -32,7 +34,9 @@ def told(file: Path) -> dict[str, Any]:
         with _opened(file, "ro") as connection:
             tables = [name for (name,) in connection.execute(TABLES)]
             version = sqlite3.sqlite_version
-            return {"engine": "sqlite", "engine_version": version, **facts.of(_asker(connection), tables)}
+            guards = {name: sha256(text.encode()).hexdigest() for name, text in connection.execute(TRIGGERS)}
+            held = facts.of(_asker(connection), tables)
+            return {"engine": "sqlite", "engine_version": version, "triggers": guards, **held}
     except sqlite3.Error as error:
         raise BackupProblem(f"{file.name} cannot be read: {error}") from error
 

@@ -79,6 +79,10 @@ def _differences(told: dict[str, Any], holds: dict[str, Any]) -> Iterable[str]:
     for table in sorted(told["rows"].keys() | holds["rows"].keys()):
         if told["rows"].get(table) != holds["rows"].get(table):
             yield f"{table} has {holds['rows'].get(table)} rows, the manifest says {told['rows'].get(table)}"
+    guards, held = told.get("triggers", holds["triggers"]), holds["triggers"]  # sets of before 2026-11-26 name none
+    for name in sorted(guards.keys() | held.keys()):
+        if guards.get(name) != held.get(name):
+            yield f"trigger {name} is not that of the manifest"
     if told["trail"] != holds["trail"]:
         yield "the trail's heads are not those of the manifest"
 

@@ -145,6 +145,7 @@ def _errors(at: datetime, since: timedelta) -> Iterator[Finding]:
     for kind in kinds[:TOP]:
         trace = next((line.strip() for line in reversed(kind.example.more) if line.strip()), "")
         said = f"{kind.count} x, first {_clock(kind.first)}, last {_clock(kind.example.at)}, in {kind.example.logger}"
+        said += f", {kind.example.endpoint}" if kind.example.endpoint else ""
         step = f"traceback ends: {trace[:160]}" if trace else "manage.py logs search with these words"
         yield Finding(what=kind.kind[:120], verdict=WARN, said=said, next_step=step)
 

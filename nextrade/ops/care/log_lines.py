@@ -26,17 +26,20 @@ TOOK = re.compile(r"Function (?P<function>\S+) (?:completed in|failed after) (?P
 VARYING = re.compile(
     r"\b[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b|\b[0-9a-f]{12,}\b|\d+(?:\.\d+)?", re.IGNORECASE
 )
+ENDPOINT = re.compile(r" \[([A-Z]+ /[^\]\s]*)\]$")
 SERIOUS = ("ERROR", "CRITICAL")
 
 
 @dataclass(kw_only=True)
 class Record:
-    """One thing that was logged. at: aware, None where its time cannot be read. more: the lines after its first."""
+    """One thing that was logged. at: aware, None where its time cannot be read. endpoint: in whose request, of errors.
+    more: the lines after its first."""
 
     at: datetime | None
     logger: str
     level: str
     message: str
+    endpoint: str = ""
     more: list[str] = field(default_factory=list)
 
     @property
@@ -184,7 +187,14 @@ def _written(file: Path) -> datetime:
 
 def _text(line: str) -> Record:
     time, logger, level, message = [*line.split(" - ", 3), "", "", ""][:4]
-    return Record(at=timezone.make_aware(datetime.strptime(time, TIME)), logger=logger, level=level, message=message)
+    inside = ENDPOINT.search(message)
+    return Record(
+        at=timezone.make_aware(datetime.strptime(time, TIME)),
+        logger=logger,
+        level=level,
+        message=ENDPOINT.sub("", message),
+        endpoint=inside[1] if inside else "",
+    )
 
 
 def _json(line: str) -> Record | None:
@@ -197,7 +207,8 @@ def _json(line: str) -> Record | None:
     at = parse_datetime(str(told.get("timestamp", "")))
     more = str(told.get("exception", "")).splitlines()
     level, logger = str(told.get("level", "")).upper(), str(told.get("logger", ""))
-    return Record(at=at, logger=logger, level=level, message=str(told["event"]), more=more)
+    endpoint = str(told.get("endpoint") or "")
+    return Record(at=at, logger=logger, level=level, message=str(told["event"]), endpoint=endpoint, more=more)
 
 
 def span(text: str) -> timedelta:

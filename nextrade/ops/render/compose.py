@@ -32,7 +32,10 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 CMD [".venv/bin/gunicorn", "-c", "deploy/gunicorn.conf.py", "--bind", "0.0.0.0:8000", "nextrade.wsgi"]
 """
-IGNORED = (".git", ".venv", "var", "deploy/compose/secrets", "**/__pycache__", "**/.*_cache")
+IGNORED = (
+    *(".git", ".venv", "var", "deploy/compose/secrets", "**/__pycache__", "**/.*_cache"),
+    *("**/.env*", "**/*.key", "**/*.pem", "**/*.sqlite3*", "**/demo_secret_key"),
+)
 
 
 def files(site: Site) -> Files:

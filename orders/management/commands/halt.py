@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from nextrade.errors import NexTradeError
-from orders import safeguards, services
+from orders import instruments, safeguards, services
 from orders.management.parsing import account
 from orders.models import TradingState
 
@@ -20,9 +20,12 @@ class Command(BaseCommand):
         parser.add_argument("--cancel-open", action="store_true", help="take back every order that is not over")
 
     def handle(self, *args: Any, cancel_open: bool, reason: str, **options: Any) -> None:
+        symbol = options["symbol"]
+        if symbol and instruments.find(symbol) is None:
+            raise CommandError(f"no instrument has the symbol {symbol}: nothing was halted", returncode=2)
         try:
             row = safeguards.halt(
-                symbol=options["symbol"],
+                symbol=symbol,
                 account=options["account"],
                 state=TradingState.State.REDUCING if options["reducing"] else TradingState.State.HALTED,
                 reason=reason,

@@ -2,13 +2,12 @@
 
 import cProfile
 import io
-import pstats
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-MOST = 10
+from nextrade import profiling
 
 
 class Command(BaseCommand):
@@ -22,6 +21,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, user: str, message: str, **options: Any) -> None:
         profiler = cProfile.Profile()
         profiler.runcall(call_command, "chat", user, message, stdout=io.StringIO())
-        text = io.StringIO()
-        pstats.Stats(profiler, stream=text).sort_stats("cumulative").print_stats(MOST)
-        self.stdout.write(text.getvalue())
+        self.stdout.write(profiling.top(profiler))
