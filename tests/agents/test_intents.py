@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.amounts import words
 from agents.intents import COURTESY, Intent, Kind, read
+from agents.intents.patterns import words
 
 UTTERANCES = [
     json.loads(line) for line in Path(__file__).with_name("utterances.jsonl").read_text(encoding="utf-8").splitlines()

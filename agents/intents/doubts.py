@@ -6,7 +6,8 @@ known, and no sentence beside it takes it back; else the person is told what is 
 
 import re
 
-from agents.amounts import BLANK, Amounts, words
+from agents.intents.amounts import BLANK, Amounts
+from agents.intents.patterns import words
 
 KNOWN = frozenset(
     words("""

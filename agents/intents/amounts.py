@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from agents.intents.patterns import words
+
 BLANK = "|"
 UNREAD = "\u00a4"
 """Stands in `Amounts.rest` for each letter of what is a number, but none of an order's."""
-
-
-def words(table: str) -> list[str]:
-    """The entries of a table written as words with white space between them."""
-    return table.split()
 
 
 _UNITS = words("zero one two three four five six seven eight nine")
