@@ -9,6 +9,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +19,19 @@ from nextrade.navigation import SIDEBAR
 from nextrade.sqlite import Existing
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+
+
+class Environment(environ.FileAwareEnv):
+    """Names the setting that is not of its type. Raises ImproperlyConfigured."""
+
+    def int(self, var: str, default: Any) -> Any:
+        try:
+            return super().int(var, default=default)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} must be a whole number") from error
+
+
+env = Environment()
 
 DATA_DIR = Path(env("NEXTRADE_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -344,8 +357,12 @@ GUARD_BLOCK_SCORE = env.int("NEXTRADE_GUARD_BLOCK_SCORE", default=70)
 GUARD_FLAG_SCORE = env.int("NEXTRADE_GUARD_FLAG_SCORE", default=40)
 
 # --- logs
-LOG_LEVEL = env("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env("LOG_LEVEL", default="INFO").upper()
 LOG_FORMAT = env("LOG_FORMAT", default="text")
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(logging.getLevelNamesMapping())}")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured("LOG_FORMAT must be text or json")
 LOG_FILE = env("LOG_FILE", default="")
 COMPLIANCE_LOG_PATH = env("COMPLIANCE_LOG_PATH", default=str(DATA_DIR / "compliance.log"))
 KEYS_DIR = Path(env("NEXTRADE_KEYS_DIR", default=str(DATA_DIR / "keys")))

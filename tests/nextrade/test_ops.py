@@ -102,6 +102,9 @@ def test_a_turn_from_the_terminal(ann: User) -> None:
         ({"SECRET_KEY": "x", "NEXTRADE_BROKER": "nonsense"}, "nextrade.E001"),
         ({"SECRET_KEY": "x", "NEXTRADE_QUOTES": "nonsense"}, "nextrade.E002"),
         ({"SECRET_KEY": "x", "LOG_FORMAT": "json", "NEXTRADE_BROKER": "nonsense"}, "nextrade.E001"),
+        ({"SECRET_KEY": "x", "LOG_FORMAT": "xml"}, "LOG_FORMAT must be text or json"),
+        ({"SECRET_KEY": "x", "LOG_LEVEL": "loud"}, "LOG_LEVEL must be one of CRITICAL,"),
+        ({"SECRET_KEY": "x", "NEXTRADE_APPROVAL_TTL_S": "soon"}, "NEXTRADE_APPROVAL_TTL_S must be a whole number"),
     ],
 )
 def test_a_configuration_that_cannot_be_does_not_start(tmp_path: Path, env: dict[str, str], said: str) -> None:
@@ -109,8 +112,9 @@ def test_a_configuration_that_cannot_be_does_not_start(tmp_path: Path, env: dict
     done = subprocess.run(
         [sys.executable, "manage.py", "check"], cwd=ROOT, env=clean, capture_output=True, text=True, check=False
     )
-    assert done.returncode != 0
+    assert done.returncode == 1
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
