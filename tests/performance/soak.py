@@ -1,10 +1,11 @@
 """Hours at half load: does anything grow that should not?
 
 What the product carries with CLIENTS at once is measured first; then half of that is asked for, evenly, in
-conversations of ten turns, one of which proposes an order that is approved. Every half minute each process' own memory
-(USS: its part of what is shared changes with those who share it), open files and connections are noted, and the trail's
-unsealed seconds, the write-ahead log and the size of a conversation's checkpoints. A slope (Theil and Sen's, the first
-fifth left out) that would add more than is allowed in the whole run is a leak. Exits with 1 when there is one.
+conversations of ten turns, one of which proposes an order that is approved: purchases in one minute, sales in the next,
+so that cash and shares last. Every half minute each process' own memory (USS: its part of what is shared changes with
+those who share it), open files and connections are noted, and the trail's unsealed seconds, the write-ahead log and the
+size of a conversation's checkpoints. A slope (Theil and Sen's, the first fifth left out) that would add more than is
+allowed in the whole run is a leak. Exits with 1 when there is one.
 
     python -m tests.performance.soak [--minutes 120] [--database URL] [--write]
 """
@@ -21,6 +22,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import combinations, count
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,8 @@ class Soak:
     started: float = field(default_factory=time.monotonic)
     series: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     turns: int = 0
+    orders: int = 0
+    approved: int = 0
     failed: int = 0
     conversations: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
@@ -106,7 +110,7 @@ class Soak:
             due += pause_s
             if turn % TURNS == 0:
                 thread_id = None
-            message = f"buy {turn // TURNS % 20 + 1} shares of Ford" if turn % TURNS == 5 else "AAPL?"
+            message = self._order(turn // TURNS % 20 + 1) if turn % TURNS == 5 else "AAPL?"
             try:
                 answer = self.product.say(who, message, thread_id)
             except (AssertionError, OSError):
@@ -115,9 +119,16 @@ class Soak:
             thread_id = answer["thread_id"]
             self.turns += 1
             self.conversations.add(str(thread_id))
-            for order in answer["orders"]:
+            self.orders += len(answer["orders"])
+            if answer["requires_approval"]:
                 with suppress(OSError):
-                    approve(self.product, "bob", order["order_id"])
+                    reply = approve(self.product, "bob", answer["approval_details"]["order_id"])
+                    self.approved += reply.status == HTTPStatus.OK
+
+    def _order(self, shares: int) -> str:
+        """A purchase and a sale in turns, a minute each."""
+        is_even = (time.monotonic() - self.started) // 60 % 2 == 0
+        return f"{'buy' if is_even else 'sell'} {shares} shares of Ford"
 
 
 def run(minutes: float) -> dict[str, Any]:
@@ -141,6 +152,8 @@ def run(minutes: float) -> dict[str, Any]:
         "full_turns_per_s": full.turns / FULL_S,
         "turns_per_s": soak.turns / minutes / 60,
         "turns": soak.turns,
+        "orders": soak.orders,
+        "approved": soak.approved,
         "failed": soak.failed,
         "trail_ok": verified["ok"],
         "growth": growth,
@@ -155,10 +168,12 @@ def _talking(soak: Soak, seconds: float, pause_s: float) -> Soak:
         told = [pool.submit(soak.talk, number, pause_s) for number in range(CLIENTS)]
         end = time.monotonic() + seconds
         every = min(EVERY_S, seconds / 12)
-        while (left := end - time.monotonic()) > 0:
-            soak.sample()
-            soak.over.wait(min(every, left))
-        soak.over.set()
+        try:
+            while (left := end - time.monotonic()) > 0:
+                soak.sample()
+                soak.over.wait(min(every, left))
+        finally:
+            soak.over.set()
         for one in told:
             one.result()
     return soak
@@ -208,7 +223,8 @@ def table(found: dict[str, Any]) -> str:
     about = (
         f"`make soak`, {found['minutes']:g} minutes, {bench.machine()}, commit {bench.commit()}, load "
         f"{os.getloadavg()[0]:.1f}: {found['turns']:,} turns, {found['turns_per_s']:.1f}/s of "
-        f"{found['full_turns_per_s']:.1f}/s; {found['failed']} failed; the trail verifies: {found['trail_ok']}."
+        f"{found['full_turns_per_s']:.1f}/s; {found['orders']:,} orders, {found['approved']:,} approved; "
+        f"{found['failed']} failed; the trail verifies: {found['trail_ok']}."
     )
     return "\n".join([about, "", *lines])
 
