@@ -4,6 +4,7 @@ page in one style, with the request's id to quote.
 The page is made without asking database, session or context processors for anything: any of them may be what is broken.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from nextrade.errors import NexTradeError
 from nextrade.middleware import Handler, refusal
 
 API = ("/api/", "/chat")
+NO_YEAR = re.compile(r"year -?[0-9]+ is out of range")
 AGAIN = "Nothing was changed. Go back, reload the page and try again."
 WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
@@ -66,13 +68,14 @@ def page(
 
 
 def unreadable(get_response: Handler) -> Handler:
-    """What no field can be made of, such as an id that is none, is a bad request and no fault of ours."""
+    """What no field can be made of, such as the year 99999, is a bad request and no fault of ours."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return get_response(request)
 
     def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return bad_request(request, error) if isinstance(error, ValidationError) else None
+        is_year = isinstance(error, ValueError) and NO_YEAR.match(str(error))
+        return bad_request(request, error) if is_year or isinstance(error, ValidationError | OverflowError) else None
 
     middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware

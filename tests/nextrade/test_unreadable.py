@@ -25,6 +25,12 @@ def test_an_action_on_what_is_no_order(desk: Client, chosen: str) -> None:
     assert reply.status_code == 400
 
 
+@pytest.mark.parametrize("year", ["99999", "-1", "9" * 10, "9" * 40, "x"])
+@pytest.mark.parametrize("page", ["orders/order/?created_at__year=", "ops/maintenancerun/?started__year="])
+def test_a_year_that_is_none(desk: Client, page: str, year: str) -> None:
+    assert desk.get(f"/admin/{page}{year}").status_code in (302, 400)
+
+
 @pytest.mark.parametrize("cursor", ["cD1hYmM=", "cD0xOQ==", "cD05OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "x", "cD0lMDA="])
 @pytest.mark.parametrize("path", ["orders/", "threads/", "executions/", "approvals/", "compliance/events/"])
 def test_a_cursor_of_another_list_or_of_none(olga: User, path: str, cursor: str) -> None:
