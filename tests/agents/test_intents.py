@@ -2,7 +2,7 @@ import json
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -264,9 +264,9 @@ def test_an_order_id_is_read_from_a_withdrawal() -> None:
     ],
 )
 def test_a_hostile_text_is_read_quickly(text: str) -> None:
-    start = perf_counter()
+    start = process_time()
     assert read(text)
-    assert perf_counter() - start < 1
+    assert process_time() - start < 1
 
 
 PIECES = st.sampled_from(

@@ -169,7 +169,7 @@ def _is_ignored(path: str, pattern: str) -> bool:
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """Tells what it was sent; a path of /stream/ comes in two pieces, a second apart."""
+    """Tells what it was sent; a path of /stream/ comes in two pieces, three seconds apart."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16
@@ -183,7 +183,7 @@ class Upstream(BaseHTTPRequestHandler):
             for piece in (b"first\n", b"second\n"):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.flush()
-                time.sleep(1)
+                time.sleep(3)
             self.wfile.write(b"0\r\n\r\n")
             return
         body = json.dumps(dict(self.headers)).encode()

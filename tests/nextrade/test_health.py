@@ -175,11 +175,11 @@ def test_what_is_not_fresh_is_looked_at_behind_the_asker_s_back() -> None:
     caching.begin()
     first = results.WATCH.latest()
     time.sleep(results.FRESH_S + 0.05)
-    start = time.monotonic()
     assert results.WATCH.latest() is first
-    assert time.monotonic() - start < 0.05
-    time.sleep(1)
-    assert results.WATCH.latest() is not first
+    end = time.monotonic() + 20
+    while results.WATCH.latest() is first:
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 # --- the model's provider
@@ -425,7 +425,7 @@ def server(status: int, delay_s: float = 0) -> Iterator[str]:
 
 def test_a_check_of_one_s_own_is_a_component(settings: Any) -> None:
     path = "nextrade.ops.components.ExternalHTTP"
-    with server(200) as good, server(500) as bad, server(200, delay_s=3) as slow:
+    with server(200) as good, server(500) as bad, server(200, delay_s=15) as slow:
         settings.HEALTH_CHECKS = [
             [path, {"url": good, "name": "external_api"}],
             [path, {"url": bad, "name": "broken"}],
@@ -435,7 +435,7 @@ def test_a_check_of_one_s_own_is_a_component(settings: Any) -> None:
         assert checks.settings_fit() == []
         start = time.monotonic()
         told = get_health().json()
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 10
     assert (told["components"]["external_api"], told["components"]["broken"]) == (True, False)
     assert told["components"]["slow"] is False
     assert told["status"] == "degraded"

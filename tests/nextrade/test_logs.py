@@ -194,9 +194,9 @@ def test_redaction_is_done_once_and_for_all(text: str) -> None:
 
 def test_redaction_is_quick_on_what_was_made_to_be_slow() -> None:
     for evil in ("a" * MOST, "password" * 12_000, "1 " * 50_000, "a@" * 50_000, "x://" * 25_000, "eyJ-" * 25_000):
-        start = time.perf_counter()
+        start = time.process_time()
         redact(evil)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
 
 # --- the file

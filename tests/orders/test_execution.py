@@ -114,9 +114,10 @@ def test_with_little_time_work_that_was_left_comes_first_and_everybody_is_asked_
     services.approve(left.pk, by=bob, version=left.version, at=NOON)
     line.faults = [Fault.TIMEOUT]
     submit(left)
-    line.pause_s = 0.02
-    assert execution.reconcile(at=LATER, until=time.monotonic() + 0.01) == 1
+    line.pause_s = 0.5
+    assert execution.reconcile(at=LATER, until=time.monotonic() + 0.4) == 1
     assert (status(left), line.asked) == (Status.FILLED, [left.client_order_id])
+    line.pause_s = 0.02
     for _ in range(60):
         execution.reconcile(at=LATER, until=time.monotonic() + 0.01)
     assert {order.client_order_id for order in resting} <= set(line.asked)

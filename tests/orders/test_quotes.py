@@ -207,7 +207,7 @@ def test_an_error_is_everybody_s_own_and_is_not_kept() -> None:
     provider.error = None
     start = time.monotonic()
     assert wrapped.latest("AAPL", at=NOON).symbol == "AAPL"
-    assert time.monotonic() - start < 1, "the lock is let go"
+    assert time.monotonic() - start < cached.WAIT_S, "the lock is let go"
 
 
 def test_who_has_waited_long_enough_asks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +228,7 @@ def test_a_cache_that_is_away_fails_no_quote(monkeypatch: pytest.MonkeyPatch, op
     start = time.monotonic()
     assert wrapped.latest("AAPL", at=NOON).symbol == "AAPL"
     assert wrapped.history("AAPL", days=1, at=NOON)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < cached.WAIT_S
 
 
 def test_a_cache_that_cannot_be_reached_at_all_fails_no_quote(settings: Any) -> None:
@@ -488,9 +488,9 @@ def test_a_price_that_is_none_or_not_in_dollars_is_no_quote(pages: Pages) -> Non
 
 def test_all_of_yahoo_s_pages_share_one_deadline(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yahoo, "DEADLINE_S", 0.5)
-    pages.delay_s = 2.0
+    pages.delay_s = 8.0
     start = time.monotonic()
     with pytest.raises(QuoteMissing):
         YahooQuotes().latest("AAPL", at=NOON)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < pages.delay_s
     assert len(pages.asked) <= 2
