@@ -94,7 +94,7 @@ class Product:
     def order(self, who: str, order_id: str) -> Any:
         return self.call("GET", f"/api/v1/orders/{order_id}/", who).body
 
-    def wait_for(self, who: str, order_id: str, status: str, seconds: float = 30) -> Any:
+    def wait_for(self, who: str, order_id: str, status: str, seconds: float = 60) -> Any:
         """The order once it has a status. Fails when that takes longer."""
         deadline = time.monotonic() + seconds
         while (order := self.order(who, order_id))["status"] != status:
@@ -106,7 +106,7 @@ class Product:
 
     def wait_for_messages(self, who: str, thread_id: str, count: int) -> Any:
         """A thread's messages once there are so many: a notice follows the commit of what it tells."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(messages := self.call("GET", f"/api/v1/threads/{thread_id}/", who).body["messages"]) < count:
             assert time.monotonic() < deadline, messages
             time.sleep(0.1)

@@ -131,7 +131,7 @@ def test_killing_the_worker_between_approval_and_fill_fills_once(product: Produc
     order_id = product.say("ann", "buy 6 shares of Coca-Cola")["approval_details"]["order_id"]
     assert approve(product, "bob", order_id).body["status"] == "approved"
     product.start("worker")
-    order = product.wait_for("ann", order_id, "filled", seconds=40)
+    order = product.wait_for("ann", order_id, "filled")
     assert len(order["executions"]) == 1
 
 
@@ -143,4 +143,4 @@ def test_restarting_everything_loses_no_pending_approval(product: Product) -> No
         product.start(name)
     product.wait_until_up()
     assert approve(product, "bob", order_id).status == 200
-    product.wait_for("ann", order_id, "filled", seconds=40)
+    product.wait_for("ann", order_id, "filled")

@@ -12,12 +12,12 @@ from tests.journeys.conftest import Product, Reply, launch
 from tests.openai_server import OpenAIServer, desk_script, openai_server
 
 pytestmark = pytest.mark.skipif(not os.environ.get("TEST_DATABASE_URL"), reason="a file has no pool")
-MODEL_S = 1.0
+MODEL_S = 2.0
 CHATS = 8
 WORDS = ("PRICE AAPL", "BUY 1 KO", "ORDERS", "hello")
 IDLE_IN_TRANSACTION = (
     "SELECT query, now() - state_change FROM pg_stat_activity WHERE datname = %s AND state LIKE 'idle in transaction%%'"
-    " AND now() - state_change > interval '500 milliseconds'"
+    " AND now() - state_change > interval '1500 milliseconds'"
 )
 
 

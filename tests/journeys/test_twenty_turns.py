@@ -40,7 +40,7 @@ def test_twenty_turns_with_the_embedded_model(product: Product) -> None:
     second = talk.last["approval_details"]["order_id"]
     assert "pending approval" in talk.say("my open orders")
     assert approve(product, "bob", second).status == 200
-    product.wait_for("ben", second, "filled", seconds=30)
+    product.wait_for("ben", second, "filled")
     assert "3 KO" in talk.say("what do I hold")
     assert "3 KO" in talk.say("my fills")
     assert "KO" in talk.say("how is my portfolio doing")
@@ -64,7 +64,7 @@ def test_twenty_turns_with_a_model_behind_http(scripted: Product) -> None:
         assert (order["symbol"], order["quantity"]) == ("KO", str(number))
         assert "pending_approval" in talk.say("ORDERS")
         assert approve(scripted, "bea", order["order_id"]).status == 200
-        scripted.wait_for("ann", order["order_id"], "filled", seconds=30)
+        scripted.wait_for("ann", order["order_id"], "filled")
         assert talk.say("that is all") == "Hello."
     assert talk.turns == 20
     usage = scripted.call("GET", "/api/v1/usage/", "ann").body

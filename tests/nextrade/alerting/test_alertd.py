@@ -307,7 +307,7 @@ def running(folder: Path, mode: str = "embedded", speed: float = 15) -> Iterator
         assert not thread.is_alive()
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come"
