@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.journeys.conftest import Product
 
@@ -132,6 +132,7 @@ class Desk:
 
 @contextmanager
 def at(product: Product, chromium: str, look: str = "light") -> Iterator[Desk]:
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
         yield Desk(product=product, browser=browser, look=look)

@@ -48,7 +48,7 @@ def test_bob_approves_what_ann_asked_for_and_carol_finds_every_step(desk: Desk) 
     filled = desk.product.wait_for("ann", order_id, "filled")
     assert filled["approval"]["checker"] == "bob"
     assert filled["approval"]["reason"] == "within her limits"
-    expect(bob.locator("[data-status=filled]")).to_be_visible(timeout=30_000)
+    expect(bob.locator("[data-status=filled]")).to_be_visible()
     expect(bob.get_by_role("button", name="Approve")).to_have_count(0)
 
     carol = desk.login("carol")

@@ -58,19 +58,19 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
         expect(ann.get_by_label("Message to the desk")).to_be_focused()
     ann.get_by_label("Message to the desk").fill("Compare Apple and Microsoft")
     ann.keyboard.press("Enter")
-    expect(ann.locator(".said.assistant .words").last).to_contain_text("MSFT", timeout=30_000)
+    expect(ann.locator(".said.assistant .words").last).to_contain_text("MSFT")
     expect(ann.locator(".sources").last).to_be_visible()
 
     ann.get_by_label("Message to the desk").fill(f"Buy {desk.some(3)} shares of Visa")
     ann.get_by_role("button", name="Send").click()
     card = ann.locator(".order").last
-    expect(card).to_contain_text("Awaiting approval", timeout=30_000)
-    expect(ann.locator("#side")).to_contain_text(f"Buy {desk.some(3)} V", timeout=30_000)
+    expect(card).to_contain_text("Awaiting approval")
+    expect(ann.locator("#side")).to_contain_text(f"Buy {desk.some(3)} V")
     order_id = str(card.get_attribute("id")).removeprefix("order-")
     decide(desk, order_id)
-    expect(ann.locator(f"#order-{order_id}")).to_contain_text("approved by bob", timeout=30_000)
-    expect(ann.locator(f"#order-{order_id}")).to_contain_text("Filled", timeout=30_000)
-    expect(ann.locator("#talk")).to_contain_text(f"Filled: buy {desk.some(3)} V", timeout=30_000)
+    expect(ann.locator(f"#order-{order_id}")).to_contain_text("approved by bob")
+    expect(ann.locator(f"#order-{order_id}")).to_contain_text("Filled")
+    expect(ann.locator("#talk")).to_contain_text(f"Filled: buy {desk.some(3)} V")
     before = ann.locator("#talk article").count()
     ann.locator(".sources summary").first.click()
     desk.keep(ann, "ann-talk")
@@ -80,9 +80,9 @@ def test_ann_asks_and_orders_and_reads_her_books(desk: Desk) -> None:
 
     ann.get_by_label("Message to the desk").fill(f"Buy {desk.some(2)} shares of Disney")
     ann.keyboard.press("Enter")
-    expect(ann.locator(".order").last).to_contain_text("Awaiting approval", timeout=30_000)
+    expect(ann.locator(".order").last).to_contain_text("Awaiting approval")
     ann.locator(".order").last.get_by_role("button", name="Cancel this order").click()
-    expect(ann.locator(".order").last).to_contain_text("Withdrawn", timeout=30_000)
+    expect(ann.locator(".order").last).to_contain_text("Withdrawn")
 
     for path in ("/portfolio/", "/orders/", f"/orders/{order_id}/", "/executions/", "/report/"):
         desk.look_at(ann, path, f"ann-{browsing.slug(path)}")
@@ -110,7 +110,7 @@ def test_bob_decides(desk: Desk, seen: set[str]) -> None:
     bob.get_by_role("button", name="Approve", exact=True).click()
     filled = desk.product.wait_for("ben", order_id, "filled")
     assert filled["approval"]["checker"] == "bob"
-    expect(bob.locator("[data-status=filled]")).to_be_visible(timeout=30_000)
+    expect(bob.locator("[data-status=filled]")).to_be_visible()
     desk.keep(bob, "bob-receipt")
 
 
