@@ -8,12 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
 
 from agents import memory
 from compliance import grants, projection, secrets, subjects, triggers
@@ -24,6 +26,8 @@ from tests import caching
 Propose = Callable[..., Order]
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 _empty = TransactionTestCase._fixture_teardown
+hypothesis.settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared machine")
 
 
 def _empty_without_triggers(case: TransactionTestCase) -> None:

@@ -189,7 +189,7 @@ def test_what_looks_alike_is_spelled_alike(text: str, plain: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_guard_never_raises(text: str) -> None:
     screen_input(text)
     screen_output(text, canary="c4n4ry")

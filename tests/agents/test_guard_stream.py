@@ -35,7 +35,7 @@ def streamed(text: str, sizes: list[int], canary: str = CANARY) -> tuple[list[st
 
 
 @given(parts=st.lists(st.sampled_from(FRAGMENTS), max_size=25), sizes=st.lists(st.integers(1, 60), min_size=1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_in_pieces_it_reads_as_in_one(parts: list[str], sizes: list[int]) -> None:
     text = "".join(parts)
     out, stream = streamed(text, sizes)
