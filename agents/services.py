@@ -19,6 +19,7 @@ from django_q.tasks import async_task
 
 from agents import answers, canary, claims, costs, guard, live, metrics
 from agents.evidence import Citation
+from agents.guarding.advice import advice
 from agents.models import Message, ModelCall, QueuedTurn, Thread
 from agents.turn import ModelUnavailable, Stopped, Tell, Turn, silent
 from compliance import audit
@@ -230,9 +231,7 @@ def _open(by: User, message: str, thread_id: uuid.UUID | None, *, turn_id: uuid.
     if verdict.too_long:
         raise MessageTooLong(f"a message has at most {guard.MAX_LENGTH:,} characters, this one has {verdict.length:,}")
     if not verdict.valid:
-        raise InputRejected(
-            "This message looks like an attempt to change how the assistant works. Please ask in other words."
-        )
+        raise InputRejected(advice(verdict.categories))
     live.moved(thread.pk)
     facts = _facts(thread) if thread_id else ""
     return _turn(by, thread, turn_id, message, facts=facts, tell=tell)
