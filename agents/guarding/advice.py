@@ -15,10 +15,7 @@ _YOURS = "You are told what is yours, and only here. Ask about your own orders, 
 _PLAINLY = "This message holds words for machines: code, markup, or hidden text. Say what you want in plain words."
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
-        "market abuse": (
-            "Trading on what is not public, or to move a price, is not allowed. Ask compliance where you are not sure about "
-            "an order."
-        ),
+        "market abuse": "Nobody trades on what is not public, or to move a price. Ask compliance if you are not sure.",
         "other people's data": _YOURS,
         "exfiltration": _YOURS,
         "approval bypass": _APPROVAL,
