@@ -566,7 +566,8 @@ def _executions(intent: Intent, ask: Ask) -> str:
 
 def _order_row(order: Mapping[str, Any]) -> str:
     at = f" at {_usd(order['avg_px'])}" if order["avg_px"] else ""
-    return f"{_terms(order)}: {order['status'].replace('_', ' ')}{at} (order {order['order_id']})"
+    by = f", approved by {' and '.join(order['approved_by'])}" if order["approved_by"] else ""
+    return f"{_terms(order)}: {order['status'].replace('_', ' ')}{at}{by} (order {order['order_id']})"
 
 
 def _order_line(order: Mapping[str, Any]) -> str:

@@ -201,12 +201,13 @@ def withdraw_order(order_id: str, runtime: Runtime) -> str:
 
 def list_orders(runtime: Runtime, status: str = "", symbol: str = "", limit: int = 10) -> str:
     """The person's orders, newest first. status: one status, or "open" for all that are not over; symbol: a ticker."""
-    orders = Order.objects.filter(maker=runtime.context.owner).order_by("-created_at")
+    mine = Order.objects.filter(maker=runtime.context.owner).order_by("-created_at")
+    orders = mine.prefetch_related("approvals__checker")
     if status:
         orders = orders.filter(status__in=OPEN if status == "open" else [status])
     if symbol:
         orders = orders.filter(symbol=_instrument(symbol).symbol)
-    rows = [_order(order) for order in orders[: max(1, min(limit, MAX_ROWS))]]
+    rows = [_decided(order) for order in orders[: max(1, min(limit, MAX_ROWS))]]
     return _json({"orders": rows, "source": BOOKS, "as_of": timezone.now()})
 
 
@@ -217,7 +218,7 @@ def get_order(order_id: str, runtime: Runtime) -> str:
     except (ValueError, Order.DoesNotExist) as error:
         raise Missing("there is no such order", code="order_not_found") from error
     fills = [_execution(fill) for fill in order.executions.order_by("id")]
-    return _json({**_order(order), "executions": fills, "source": BOOKS, "as_of": timezone.now()})
+    return _json({**_decided(order), "executions": fills, "source": BOOKS, "as_of": timezone.now()})
 
 
 def list_executions(runtime: Runtime, symbol: str = "", limit: int = 10) -> str:
@@ -294,6 +295,10 @@ def _order(order: Order) -> dict[str, Any]:
         "created_at": order.created_at,
         "denied": [{"code": check["code"], "why": _why(check)} for check in failed],
     }
+
+
+def _decided(order: Order) -> dict[str, Any]:
+    return {**_order(order), "approved_by": [approval.checker.username for approval in order.approvals.all()]}
 
 
 def _why(check: dict[str, Any]) -> str:

@@ -90,6 +90,7 @@ def test_half_of_a_holding_is_reckoned_from_the_books(say: Post, bob: User) -> N
     assert "You hold:\n- 9 NVDA" in say("what do I hold?").json()["response"]
     assert "have made" in say("how am I doing").json()["response"]
     assert "buy 9 NVDA at market: filled" in say("my orders").json()["response"]
+    assert ", approved by bob (order" in say("who approved the Nvidia order?").json()["response"]
 
 
 def test_a_conversation_about_research(say: Post) -> None:
