@@ -287,7 +287,7 @@ def _doubt(order: Order, error: Exception, *, at: datetime) -> None:
     """The broker did not answer: say so on the order and in the trail, and let the lease run out."""
     log.warning("Order %s is in doubt: %s", order.pk, error)
     with transaction.atomic(durable=True):
-        Order.objects.filter(pk=order.pk).update(in_doubt=True)
+        Order.objects.filter(pk=order.pk, status__in=(Status.PENDING_NEW, Status.PENDING_CANCEL)).update(in_doubt=True)
         audit.record(
             Action.ORDER_IN_DOUBT,
             actor=EXECUTOR,

@@ -1,11 +1,12 @@
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
 
 from orders import brokers, execution, queries, safeguards, services
+from orders.brokers.base import InDoubt, Report, Ticket
 from orders.brokers.paper import Fault
 from orders.models import Account, Execution, Order, Outbox, PaperOrder, Position, Status
 from tests.conftest import NOON, Propose
@@ -39,6 +40,23 @@ def test_an_approved_order_is_filled_once_and_the_books_follow(approved: Order, 
     account.refresh_from_db()
     assert account.cash_usd == Decimal(100_000) - 10 * fill.price_usd
     assert Position.objects.get(account=account, symbol="AAPL").quantity == 10
+
+
+class Overtaken(WatchedBroker):
+    """Its answer is lost, while what happened comes in by another way."""
+
+    def submit(self, ticket: Ticket, *, at: datetime) -> Report:
+        report = super().submit(ticket, at=at)
+        order = Order.objects.get(client_order_id=ticket.client_order_id)
+        execution.record(order.pk, report, at=at)
+        raise InDoubt("no answer")
+
+
+def test_an_order_that_is_over_is_not_in_doubt(approved: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brokers, "BROKERS", {"paper": Overtaken()})
+    submit(approved)
+    order = Order.objects.get(pk=approved.pk)
+    assert (order.status, order.in_doubt) == (Status.FILLED, False)
 
 
 def test_nothing_is_sent_without_an_approval_row(propose: Propose) -> None:
