@@ -99,13 +99,15 @@ def _is_settled(order: Order) -> bool:
 def _positions(*, at: datetime) -> Iterator[Break | None]:
     """Symbols of which the broker holds another number of shares than our accounts together.
 
-    Asked first and last: a fill on its way makes the two differ for a moment, and is no break.
+    A fill on its way makes the two differ for a moment, and is no break: ours are read before and after, and symbols
+    with an order at the broker are left for the next time.
     """
     before = _held()
     theirs = dict(brokers.broker().positions())
-    if before != _held() or Order.objects.filter(status__in=AT_BROKER).exists():
+    moving = set(Order.objects.filter(status__in=AT_BROKER).values_list("symbol", flat=True))
+    if before != _held():
         return
-    for symbol in sorted({*before, *theirs}):
+    for symbol in sorted({*before, *theirs} - moving):
         ours, broker_s = before.get(symbol, Decimal(0)), theirs.get(symbol, Decimal(0))
         if ours != broker_s:
             with transaction.atomic():

@@ -78,6 +78,17 @@ def test_books_that_differ_are_breaks_until_a_person_resolves_them(
     assert services.approve(order.pk, by=bob, version=order.version, at=NOON).status == Status.APPROVED
 
 
+def test_an_order_that_rests_hides_no_other_symbol_s_difference(approved: Order, propose: Propose, bob: User) -> None:
+    execution.execute(approved.pk, Outbox.Kind.SUBMIT, at=NOON)
+    resting = propose(symbol="MSFT", order_type="limit", limit_price="1", time_in_force="gtc")
+    services.approve(resting.pk, by=bob, version=resting.version, at=NOON)
+    execution.execute(resting.pk, Outbox.Kind.SUBMIT, at=NOON)
+    PaperFill.objects.update(quantity=Decimal(7))
+    assert ("position", "AAPL") in {(row.kind, row.subject) for row in reconciliation.compare(at=NOON)}
+    Position.objects.create(account=approved.account, symbol="MSFT", quantity=1, avg_cost_usd=1, realized_pnl_usd=0)
+    assert reconciliation.compare(at=NOON) == [], "MSFT may be on its way"
+
+
 def test_an_order_the_broker_has_lost_is_a_break(approved: Order) -> None:
     execution.execute(approved.pk, Outbox.Kind.SUBMIT, at=NOON)
     PaperFill.objects.all().delete()
