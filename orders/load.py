@@ -1,7 +1,7 @@
 """What an account's other orders weigh on a new one.
 
-Context: seven checks look at an account's open orders and at those of its last day. Choice: read these rows once and
-reckon in Python. Cost: as many rows as the account has orders open or placed within a day, which limits bound.
+Context: six checks look at an account's open orders and at those of its last minute. Choice: read these rows once and
+reckon in Python. Cost: as many rows as the account has orders open, or placed just before, which limits bound.
 """
 
 import uuid
@@ -24,19 +24,18 @@ DEAD = (
     Status.EXPIRED,
     Status.REJECTED,
 )
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """committed_usd, waiting_usd: reckoned for open buys, approved and not. selling: shares of the symbol on sale.
-    last_minute, today: orders placed before this one. duplicate_id: one alike; opposite_id: one on the other side."""
+    last_minute: orders placed before this one. duplicate_id: one alike; opposite_id: one on the other side."""
 
     committed_usd: Decimal
     waiting_usd: Decimal
     selling: Decimal
     last_minute: int
-    today: int
     duplicate_id: str
     opposite_id: str
 
@@ -66,7 +65,7 @@ class Row(NamedTuple):
 def of_account(order: Order, *, duplicate_window: timedelta) -> Load:
     """Weigh the other orders of `order`'s account; those placed after it count only while they are open."""
     placed = order.created_at
-    recent = Q(created_at__gt=placed - max(DAY, duplicate_window), created_at__lte=placed)
+    recent = Q(created_at__gt=placed - max(MINUTE, duplicate_window), created_at__lte=placed)
     others = Order.objects.filter(Q(status__in=OPEN) | recent, account=order.account_id).exclude(pk=order.pk)
     rows = [Row._make(values) for values in others.order_by("created_at", "pk").values_list(*Row._fields)]
     open_rows = [row for row in rows if row.status in OPEN]
@@ -82,7 +81,6 @@ def of_account(order: Order, *, duplicate_window: timedelta) -> Load:
             (row.left for row in open_rows if row.side == Side.SELL and row.symbol == order.symbol), Decimal(0)
         ),
         last_minute=len(since(MINUTE)),
-        today=len(since(DAY)),
         duplicate_id=_first(since(duplicate_window), lambda row: row.status not in DEAD and _is_alike(row, order)),
         opposite_id=_first(open_rows, lambda row: row.symbol == order.symbol and row.side != order.side),
     )

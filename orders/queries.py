@@ -180,7 +180,7 @@ def facts(order: Order, account: Account, *, seen: Quote | None, at: datetime, *
         day_start_usd=around.start_usd,
         peak_usd=around.peak_usd,
         orders_last_minute=others.last_minute,
-        orders_today=others.today,
+        orders_today=around.last_day,
         duplicate_id=others.duplicate_id,
         opposite_id=others.opposite_id,
         open_breaks=around.open_breaks,

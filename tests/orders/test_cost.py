@@ -65,6 +65,9 @@ def test_the_desk_in_one_statement_is_what_the_orm_says(account: Account, propos
     quiet = desk.read(account.pk, symbol="AAPL", but=mine.pk, at=NOON)
     assert (quiet.halt_reason, quiet.reducing_reason, quiet.is_restricted, quiet.open_breaks) == ("", "", False, 0)
     assert quiet.firm_open_usd == other.quantity * (other.reserve_price_usd or 0)
+    assert quiet.last_day == 2
+    Order.objects.filter(pk=other.pk).update(created_at=NOON - timedelta(days=1))
+    assert desk.read(account.pk, symbol="AAPL", but=mine.pk, at=NOON).last_day == 1
     paid_in = CashTransfer.objects.filter(account=account).aggregate(total=Sum("amount_usd"))["total"]
     assert quiet.start_usd == quiet.peak_usd == paid_in == Decimal(100_000)
 
