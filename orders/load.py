@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 
 from orders.models import COMMITTED, OPEN, Order, Side, Status
 
@@ -25,6 +26,10 @@ DEAD = (
     Status.REJECTED,
 )
 MINUTE = timedelta(minutes=1)
+_OPEN = ", ".join(f"'{status}'" for status in OPEN)
+IS_OPEN = RawSQL(f"status IN ({_OPEN})", (), output_field=BooleanField())
+"""In letters, and asked unsorted and apart from the rest: with parameters, ORDER BY or OR, SQLite leaves the index of
+open orders alone and reads all that the account ever placed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +70,10 @@ class Row(NamedTuple):
 def of_account(order: Order, *, duplicate_window: timedelta) -> Load:
     """Weigh the other orders of `order`'s account; those placed after it count only while they are open."""
     placed = order.created_at
-    recent = Q(created_at__gt=placed - max(MINUTE, duplicate_window), created_at__lte=placed)
-    others = Order.objects.filter(Q(status__in=OPEN) | recent, account=order.account_id).exclude(pk=order.pk)
-    rows = [Row._make(values) for values in others.order_by("created_at", "pk").values_list(*Row._fields)]
+    others = Order.objects.filter(account=order.account_id).exclude(pk=order.pk).values_list(*Row._fields)
+    recent = others.filter(created_at__gt=placed - max(MINUTE, duplicate_window), created_at__lte=placed)
+    found = map(Row._make, others.filter(IS_OPEN).union(recent))
+    rows = sorted(found, key=lambda row: (row.created_at, row.id))
     open_rows = [row for row in rows if row.status in OPEN]
     buys = [row for row in open_rows if row.side == Side.BUY]
 

@@ -15,7 +15,6 @@ from django.db.models import DecimalField, ExpressionWrapper, F, Q, Sum
 from nextrade.errors import Missing, Unavailable
 from orders import brokers, codes, desk, instruments, load, market, payload, quotes, risk
 from orders.models import (
-    OPEN,
     Account,
     Conflict,
     Delegation,
@@ -51,7 +50,7 @@ STRICTEST: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 SHARES = DecimalField(max_digits=24, decimal_places=6)
 RESERVED = ExpressionWrapper((F("quantity") - F("cum_qty")) * F("reserve_price_usd"), output_field=SHARES)
-OPEN_BUY = Q(status__in=OPEN, side=Side.BUY)
+OPEN_BUY = Q(load.IS_OPEN, side=Side.BUY)
 
 
 @dataclass(frozen=True, kw_only=True)

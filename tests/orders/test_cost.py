@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
 from compliance.models import RestrictedSymbol
-from orders import desk, execution, queries, services
+from orders import desk, execution, load, queries, services
 from orders.models import Account, Break, CashTransfer, EquityDay, Order, Outbox, Status, TradingState
 from tests import costs
 from tests.conftest import NOON, Propose, person
@@ -85,6 +86,11 @@ def test_the_desk_in_one_statement_is_what_the_orm_says(account: Account, propos
     lifted = NOON - timedelta(days=4)
     TradingState.objects.create(account=account, reason="-", set_by=desk.BREAKER, set_at=lifted, lifted_at=lifted)
     assert desk.read(account.pk, at=NOON).peak_usd == Decimal("120000.000001")
+
+
+def test_what_an_account_placed_long_ago_is_not_read(account: Account) -> None:
+    plan = Order.objects.filter(load.IS_OPEN, account=account).explain()
+    assert connection.vendor != "sqlite" or "orders_order_open" in plan
 
 
 @pytest.mark.parametrize(
