@@ -14,13 +14,13 @@ from typing import Any
 from django.db import connection, models
 
 from compliance import policy
-from orders.models import OPEN, Side, TradingState
+from orders.load import IN_OPEN
+from orders.models import Side, TradingState
 
 BREAKER = "system:breaker"
 DAY = timedelta(days=1)
 MILLIONTH = Decimal("0.000001")
 NO_ORDER = uuid.UUID(int=0)
-_OPEN = ", ".join(f"'{status}'" for status in OPEN)
 _HERE = """lifted_at IS NULL AND (until IS NULL OR until > %(at)s)
 AND (symbol = '' AND (account_id IS NULL OR account_id = %(account)s) OR symbol = %(symbol)s AND account_id IS NULL)"""
 _DAYS = "FROM orders_equityday WHERE account_id = %(account)s AND day < %(day)s"
@@ -37,7 +37,7 @@ ASK = f"""
 SELECT {_reason(TradingState.State.HALTED)}, {_reason(TradingState.State.REDUCING)}, {policy.IS_RESTRICTED},
 (SELECT COUNT(*) FROM orders_break WHERE resolved_at IS NULL AND (account_id = %(account)s OR account_id IS NULL)),
 (SELECT SUM((quantity - cum_qty) * reserve_price_usd) FROM orders_order
-    WHERE status IN ({_OPEN}) AND side = '{Side.BUY}' AND id <> %(order)s),
+    WHERE {IN_OPEN} AND side = '{Side.BUY}' AND id <> %(order)s),
 (SELECT COUNT(*) FROM orders_order
     WHERE account_id = %(account)s AND id <> %(order)s AND created_at > %(day_ago)s AND created_at <= %(at)s),
 (SELECT SUM(amount_usd) FROM orders_cashtransfer WHERE account_id = %(account)s),

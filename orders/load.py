@@ -26,8 +26,8 @@ DEAD = (
     Status.REJECTED,
 )
 MINUTE = timedelta(minutes=1)
-_OPEN = ", ".join(f"'{status}'" for status in OPEN)
-IS_OPEN = RawSQL(f"status IN ({_OPEN})", (), output_field=BooleanField())
+IN_OPEN = f"status IN ({', '.join(repr(str(status)) for status in OPEN)})"
+IS_OPEN = RawSQL(IN_OPEN, (), output_field=BooleanField())
 """In letters, and asked unsorted and apart from the rest: with parameters, ORDER BY or OR, SQLite leaves the index of
 open orders alone and reads all that the account ever placed."""
 
