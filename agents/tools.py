@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from langchain.tools import ToolRuntime
 from pydantic import BeforeValidator
@@ -201,8 +202,7 @@ def withdraw_order(order_id: str, runtime: Runtime) -> str:
 
 def list_orders(runtime: Runtime, status: str = "", symbol: str = "", limit: int = 10) -> str:
     """The person's orders, newest first. status: one status, or "open" for all that are not over; symbol: a ticker."""
-    mine = Order.objects.filter(maker=runtime.context.owner).order_by("-created_at")
-    orders = mine.prefetch_related("approvals__checker")
+    orders = _mine(runtime).order_by("-created_at")
     if status:
         orders = orders.filter(status__in=OPEN if status == "open" else [status])
     if symbol:
@@ -214,7 +214,7 @@ def list_orders(runtime: Runtime, status: str = "", symbol: str = "", limit: int
 def get_order(order_id: str, runtime: Runtime) -> str:
     """One order of this person with its fills."""
     try:
-        order = Order.objects.get(pk=UUID(order_id), maker=runtime.context.owner)
+        order = _mine(runtime).get(pk=UUID(order_id))
     except (ValueError, Order.DoesNotExist) as error:
         raise Missing("there is no such order", code="order_not_found") from error
     fills = [_execution(fill) for fill in order.executions.order_by("id")]
@@ -295,6 +295,10 @@ def _order(order: Order) -> dict[str, Any]:
         "created_at": order.created_at,
         "denied": [{"code": check["code"], "why": _why(check)} for check in failed],
     }
+
+
+def _mine(runtime: Runtime) -> QuerySet[Order]:
+    return Order.objects.filter(maker=runtime.context.owner).prefetch_related("approvals__checker")
 
 
 def _decided(order: Order) -> dict[str, Any]:

@@ -68,14 +68,15 @@ def page(
 
 
 def unreadable(get_response: Handler) -> Handler:
-    """What no field can be made of, such as the year 99999, is a bad request and no fault of ours."""
+    """What no field can be made of, such as an id that is none or, in a list, the year 99999, is a bad request."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return get_response(request)
 
     def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
-        is_year = isinstance(error, ValueError) and NO_YEAR.match(str(error))
-        return bad_request(request, error) if is_year or isinstance(error, ValidationError | OverflowError) else None
+        is_year = isinstance(error, OverflowError) or (isinstance(error, ValueError) and NO_YEAR.match(str(error)))
+        is_theirs = isinstance(error, ValidationError) or (request.method == "GET" and is_year)
+        return bad_request(request, error) if is_theirs else None
 
     middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware

@@ -46,12 +46,12 @@ def test_each_fault_gives_a_sentence_and_no_order(provider: OpenAIServer, ann: U
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_who_holds_the_line_is_left(provider: OpenAIServer, ann: User, settings: Any, fault: str) -> None:
-    settings.LLM_TIMEOUT_S, settings.TURN_DEADLINE_S = 1, 4
+    settings.LLM_TIMEOUT_S, settings.TURN_DEADLINE_S = 1, 10
     llm._client.cache_clear()
     provider.fault, provider.hang_s = fault, 12
     start = time.monotonic()
     assert chat(ann, "PRICE AAPL").json()["code"] == "llm_unavailable"
-    assert time.monotonic() - start < provider.hang_s
+    assert time.monotonic() - start < settings.TURN_DEADLINE_S - 2, "the call's time ended it, not the turn's"
     assert ModelCall.objects.get().outcome == "timeout"
     llm._client.cache_clear()
 

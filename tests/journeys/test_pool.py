@@ -12,7 +12,7 @@ from tests.journeys.conftest import Product, Reply, launch
 from tests.openai_server import OpenAIServer, desk_script, openai_server
 
 pytestmark = pytest.mark.skipif(not os.environ.get("TEST_DATABASE_URL"), reason="a file has no pool")
-MODEL_S = 2.0
+MODEL_S = 3.0
 CHATS = 8
 WORDS = ("PRICE AAPL", "BUY 1 KO", "ORDERS", "hello")
 IDLE_IN_TRANSACTION = (
