@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.utils import timezone
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, ToolCallRequest
 from langchain_core.messages import (
     AIMessage,
@@ -31,6 +32,7 @@ WORK = {
     "search_news": "Searching the news",
     "search_web": "Searching the web",
     "get_portfolio": "Reading your portfolio",
+    "get_performance": "Measuring your account",
     "get_positions": "Reading your positions",
     "propose_order": "Proposing an order",
     "withdraw_order": "Taking an order back",
@@ -57,7 +59,8 @@ class Desk(AgentMiddleware[Any, Turn]):
         turn = request.runtime.context
         _require_time(turn)
         limits.count_model_call(turn)
-        parts = (request.system_prompt or "", turn.facts, canary.line(turn.thread_id))
+        today = f"Today is {timezone.now():%A, %Y-%m-%d} (UTC)."
+        parts = (request.system_prompt or "", today, turn.facts, canary.line(turn.thread_id))
         prompt = SystemMessage("\n\n".join(filter(None, parts)))
         ready = request.override(messages=presentable(request.messages), system_message=prompt)
 

@@ -8,7 +8,7 @@ calls and is asked again. Named `offline-rules` wherever a model is named.
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from types import MappingProxyType
@@ -27,16 +27,19 @@ from agents.intents import Intent, Kind, read
 from orders import instruments
 
 SHOWN = 60
+MOST_LISTED = 10
 MOST_WITHDRAWN = 5
 """At once: each is a call, of which a turn has a dozen."""
-OWN = re.compile(r"\bmy\b|\bp\s?&?\s?l\b|\bprofit|\b(?:un)?reali[sz]ed\b|\bhave\si\b", re.IGNORECASE)
+OWN = re.compile(r"\bmy\b|\bp\s?&?\s?l\b|\bprofit|\b(?:un)?reali[sz]ed\b|\b(?:have|did|am)\si\b", re.IGNORECASE)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FILLS = {"": "fills", "buy": "purchases", "sell": "sales"}
 FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
 CAPABILITIES = """I can:
 - propose orders: "Buy 10 shares of Apple", "sell half of my NVDA", "buy 5 MSFT" with a limit price
 - change or take back an order that waits: "make it 5", "cancel that order"
 - look things up: "AAPL?", "research Nvidia", "compare Apple and Microsoft", "how did Tesla do this month"
-- tell you what you have: "what do I hold", "how much cash do I have", "my orders", "my fills"
+- tell you what you have: "what do I hold", "how much cash do I have", "am I up this month"
+- find what you did: "my open orders", "what did I sell this week", "my fills"
 
 Every order waits for a second person's approval before it is sent. I am NexTrade's built-in rule-based assistant
 (offline-rules), not a language model, so plain wording works best: market and limit orders for shares, no stops, no
@@ -172,7 +175,7 @@ def _supervise(intent: Intent, ask: Ask, context: str, asked: str) -> str:
         case Kind.HOLDINGS | Kind.CASH:
             return ask("transfer_to_portfolio", instructions=intent.words)
         case Kind.PERFORMANCE if not intent.symbol or OWN.search(intent.words):
-            return ask("transfer_to_portfolio", instructions="How is my portfolio doing?")
+            return ask("transfer_to_portfolio", instructions=f"How is my portfolio doing{_span(intent)}?")
         case Kind.ORDERS | Kind.EXECUTIONS:
             return ask("transfer_to_database", instructions=_lookup(intent))
         case Kind.QUOTE | Kind.RESEARCH if not (intent.symbol or intent.company):
@@ -311,8 +314,7 @@ def _wish(intent: Intent) -> str:
 
 
 def _question(intent: Intent) -> str:
-    subject = intent.symbol or intent.company
-    span = f" over the last {intent.days} days" if intent.days else ""
+    subject, span = intent.symbol or intent.company, _span(intent)
     match intent.kind:
         case Kind.QUOTE:
             return f"Quote {subject}"
@@ -327,8 +329,12 @@ def _question(intent: Intent) -> str:
 
 
 def _lookup(intent: Intent) -> str:
-    what = "fills" if intent.kind is Kind.EXECUTIONS else f"{intent.status} orders".strip()
-    return f"Show my {what} {f'for {intent.symbol}' if intent.symbol else ''}".strip()
+    what = FILLS[intent.side] if intent.kind is Kind.EXECUTIONS else f"{intent.status} {intent.side} orders"
+    return " ".join(f"Show my {what} {f'for {intent.symbol}' if intent.symbol else ''}{_span(intent)}".split())
+
+
+def _span(intent: Intent) -> str:
+    return f" over the last {intent.days} days" if intent.days else ""
 
 
 # --- the research agent's part
@@ -510,6 +516,8 @@ def _cash(intent: Intent, ask: Ask) -> str:
 
 
 def _own_performance(intent: Intent, ask: Ask) -> str:
+    if intent.days:
+        return _gained(_result(ask("get_performance", days=intent.days)))
     books = _result(ask("get_portfolio"))
     if "error" in books:
         return f"Sorry, {books['message']}."
@@ -519,6 +527,20 @@ def _own_performance(intent: Intent, ask: Ask) -> str:
     made = _signed(Decimal(books["pnl_usd"]))
     return "\n".join(
         [f"Your open positions have made {made}, with what was realised of them:", *lines, _cash_line(books)]
+    )
+
+
+def _gained(account: Mapping[str, Any]) -> str:
+    if "error" in account:
+        return f"Sorry, {account['message']}."
+    if account["gain_usd"] is None:
+        return "I cannot say what your account is worth: something that you hold has no price at the moment."
+    share = f" ({Decimal(account['gain_pct']):+} %)" if account["gain_pct"] is not None else ""
+    paid_in = Decimal(account["paid_in_usd"])
+    paid = f", {_usd(paid_in)} of which were paid in" if paid_in else ""
+    return (
+        f"Since {account['since']} your account has made {_signed(Decimal(account['gain_usd']))}{share}: "
+        f"it was worth {_usd(account['equity_then_usd'])} then, and is worth {_usd(account['equity_usd'])} now{paid}."
     )
 
 
@@ -545,39 +567,58 @@ def _cash_line(books: Mapping[str, Any]) -> str:
 
 
 def _orders(intent: Intent, ask: Ask) -> str:
-    found = _result(ask("list_orders", status=intent.status, symbol=intent.symbol, limit=10))
+    wanted = {"status": intent.status, "symbol": intent.symbol, "side": intent.side, "days": intent.days}
+    found = _result(ask("list_orders", **wanted, limit=MOST_LISTED))
     if "error" in found:
         return f"Sorry, {found['message']}."
     if not found["orders"]:
-        return "You have no such orders." if intent.status or intent.symbol else "You have no orders yet."
-    return "\n".join(["Your orders, newest first:", *(f"- {_order_row(order)}" for order in found["orders"])])
+        return f"You have no such orders{_since(found)}." if any(wanted.values()) else "You have no orders yet."
+    refused = any(order["status"] in ("declined", "rejected") for order in found["orders"])
+    where = "\nWho declined or rejected an order, and why, stands on its page." if refused else ""
+    return f"{_listed('orders', found, map(_order_row, found['orders']))}{where}"
 
 
 def _executions(intent: Intent, ask: Ask) -> str:
-    found = _result(ask("list_executions", symbol=intent.symbol, limit=10))
+    wanted = {"symbol": intent.symbol, "side": intent.side, "days": intent.days}
+    found = _result(ask("list_executions", **wanted, limit=MOST_LISTED))
     if "error" in found:
         return f"Sorry, {found['message']}."
-    rows = [
-        f"- {fill['executed_at'][:10]} {fill['side']} {fill['quantity']} {fill['symbol']} at {_usd(fill['price_usd'])}"
+    if not found["executions"]:
+        return f"You have no such fills{_since(found)}." if any(wanted.values()) else "You have no fills yet."
+    rows = (
+        f"{fill['executed_at'][:10]} {fill['side']} {fill['quantity']} {fill['symbol']} at {_usd(fill['price_usd'])}"
         for fill in found["executions"]
-    ]
-    return "\n".join(["Your fills, newest first:", *rows]) if rows else "You have no fills yet."
+    )
+    return _listed("fills", found, rows)
+
+
+def _listed(what: str, found: Mapping[str, Any], rows: Iterable[str]) -> str:
+    more = ["Older ones are on the desk's pages."] if found["has_more"] else []
+    return "\n".join([f"Your {what}{_since(found)}, newest first:", *(f"- {row}" for row in rows), *more])
+
+
+def _since(found: Mapping[str, Any]) -> str:
+    return f" since {found['since']}" if found["since"] else ""
 
 
 def _order_row(order: Mapping[str, Any]) -> str:
     at = f" at {_usd(order['avg_px'])}" if order["avg_px"] else ""
     by = f", approved by {' and '.join(order['approved_by'])}" if order["approved_by"] else ""
-    return f"{_terms(order)}: {order['status'].replace('_', ' ')}{at}{by} (order {order['order_id']})"
+    status = f"denied, {_reasons(order)}" if order["status"] == "denied" else order["status"].replace("_", " ")
+    return f"{_terms(order)}: {status}{at}{by} (order {order['order_id']})"
 
 
 def _order_line(order: Mapping[str, Any]) -> str:
     if "error" in order:
         return f"No order was made: {order['message']}."
     if order["status"] == "denied":
-        reasons = "; ".join(denial["why"] for denial in order["denied"])
-        return f"Denied: {_terms(order)}. Why: {reasons}."
+        return f"Denied: {_terms(order)}. Why: {_reasons(order)}."
     about = f", about {_usd(order['estimated_usd'])}" if order["estimated_usd"] else ""
     return f"Proposed: {_terms(order)}{about}. It now waits for a second person's approval (order {order['order_id']})."
+
+
+def _reasons(order: Mapping[str, Any]) -> str:
+    return "; ".join(denial["why"] for denial in order["denied"])
 
 
 def _terms(order: Mapping[str, Any]) -> str:

@@ -3,4 +3,11 @@
 from agents import tools
 
 NAME = "portfolio"
-TOOLS = (tools.lookup_symbol, tools.get_quote, tools.get_portfolio, tools.propose_order, tools.withdraw_order)
+TOOLS = (
+    tools.lookup_symbol,
+    tools.get_quote,
+    tools.get_portfolio,
+    tools.get_performance,
+    tools.propose_order,
+    tools.withdraw_order,
+)

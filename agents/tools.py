@@ -6,12 +6,14 @@ Who asks comes from the run's context and is no argument; amounts come as text a
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from langchain.tools import ToolRuntime
 from pydantic import BeforeValidator
@@ -23,17 +25,32 @@ from agents.sources.base import Source
 from agents.turn import Turn, prompts_sha256
 from nextrade.errors import Invalid, Missing
 from orders import codes, instruments, queries, quotes, services
-from orders.models import OPEN, Account, Execution, Order
+from orders.models import AT_BROKER, COMMITTED, OPEN, Account, Execution, Order, Side, Status
 from orders.payload import plain
 from orders.services import Request
 
+Row = TypeVar("Row", bound=Model)
 Runtime = ToolRuntime[Turn, Any]
 Text = Annotated[str, BeforeValidator(str)]
 """A string even where a model sends a number."""
 MAX_ROWS = 50
-MAX_DAYS = 365
+MAX_DAYS, MAX_DAYS_BACK = 365, 3_660
+WEEKDAYS = 262
+"""The most that MAX_DAYS and the day before them may have."""
 MAX_QUERY = 200
 BOOKS = "books"
+ASKED_STATUS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        **{status: (status,) for status in Status.values},
+        "open": OPEN,
+        "approved": (*COMMITTED, Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REJECTED),
+        "submitted": AT_BROKER,
+        "canceled": (Status.CANCELED, Status.WITHDRAWN),
+        "rejected": (Status.REJECTED, Status.DENIED, Status.DECLINED),
+        "expired": (Status.EXPIRED, Status.LAPSED),
+    }
+)
+"""What a person who names a status means by it."""
 
 
 def lookup_symbol(company: str) -> str:
@@ -60,13 +77,15 @@ def get_quote(symbol: str) -> str:
 
 
 def get_price_history(symbol: str, days: int = 30) -> str:
-    """Closing prices of the last trading days (1 to 365), oldest first, with change, high, low, and indicators: moving
+    """Closing prices of the last calendar days (1 to 365), oldest first, with change, high, low, and indicators: moving
     averages (SMA, EMA), RSI, MACD, volatility and draw-down."""
     instrument = _instrument(symbol)
     provider = quotes.provider()
-    wanted = max(2, min(days, MAX_DAYS))
-    all_bars = provider.history(instrument.symbol, days=max(wanted, MOST_BARS), at=timezone.now())
-    bars = all_bars[-wanted:]
+    now = timezone.now()
+    all_bars = provider.history(instrument.symbol, days=WEEKDAYS, at=now)
+    asked = max(1, min(days, MAX_DAYS))
+    bars = [bar for bar in all_bars if bar.day >= now.date() - timedelta(days=asked)]
+    bars = bars if len(bars) > 1 else list(all_bars[-2:])
     closes = [bar.close_usd for bar in bars]
     settled = indicators([bar.close_usd for bar in all_bars[-MOST_BARS:]])
     settled["drawdown_pct"] = indicators(closes)["drawdown_pct"]
@@ -74,7 +93,7 @@ def get_price_history(symbol: str, days: int = 30) -> str:
         {
             "symbol": instrument.symbol,
             "name": instrument.name,
-            "days": days,
+            "days": asked,
             "from": bars[0].day,
             "to": bars[-1].day,
             "first_usd": plain(closes[0]),
@@ -132,6 +151,25 @@ def get_positions(runtime: Runtime) -> str:
     books = queries.portfolio(_account(runtime), at=timezone.now())
     rows = [_holding(holding) for holding in books.holdings]
     return _json({"positions": rows, "source": BOOKS, "as_of": timezone.now()})
+
+
+def get_performance(runtime: Runtime, days: int = 30) -> str:
+    """What the person's account has gained or lost in the last calendar days: its equity now and at that day's end, in
+    USD. days: 1 for today alone."""
+    now = timezone.now()
+    change = queries.equity_change(_account(runtime), days=max(1, min(days, MAX_DAYS)), at=now)
+    return _json(
+        {
+            "since": change.since,
+            "equity_then_usd": change.then_usd,
+            "paid_in_usd": change.paid_in_usd,
+            "equity_usd": change.now_usd,
+            "gain_usd": change.gain_usd,
+            "gain_pct": change.gain_pct,
+            "source": BOOKS,
+            "as_of": now,
+        }
+    )
 
 
 def propose_order(
@@ -200,15 +238,27 @@ def withdraw_order(order_id: str, runtime: Runtime) -> str:
     return _json(_order(services.cancel(wanted, owner=runtime.context.owner, by="agent:portfolio", at=timezone.now())))
 
 
-def list_orders(runtime: Runtime, status: str = "", symbol: str = "", limit: int = 10) -> str:
-    """The person's orders, newest first. status: one status, or "open" for all that are not over; symbol: a ticker."""
-    orders = _mine(runtime).order_by("-created_at")
+def list_orders(
+    runtime: Runtime, status: str = "", symbol: str = "", side: str = "", days: int = 0, limit: int = 10
+) -> str:
+    """The person's orders, newest first.
+
+    status: a status; "open" for all that are not over, "approved" for all that were, "submitted" for those at the
+    broker, "canceled" for withdrawn ones too, "rejected" for denied and declined ones too, "expired" for lapsed ones
+    too. symbol: a ticker. side: buy or sell. days: proposed in the last so many days (UTC), of which today is one; 0
+    for all.
+    """
+    now = timezone.now()
+    orders = _narrowed(_mine(runtime), symbol, side).order_by("-created_at")
+    if status and status not in ASKED_STATUS:
+        raise Invalid(f"a status is one of {', '.join(ASKED_STATUS)}")
     if status:
-        orders = orders.filter(status__in=OPEN if status == "open" else [status])
-    if symbol:
-        orders = orders.filter(symbol=_instrument(symbol).symbol)
-    rows = [_decided(order) for order in orders[: max(1, min(limit, MAX_ROWS))]]
-    return _json({"orders": rows, "source": BOOKS, "as_of": timezone.now()})
+        orders = orders.filter(status__in=ASKED_STATUS[status])
+    if since := _since(days, now):
+        orders = orders.filter(created_at__gte=since)
+    rows, has_more = _newest(orders, limit)
+    found = {"orders": [_decided(order) for order in rows], "has_more": has_more, "since": since and since.date()}
+    return _json({**found, "source": BOOKS, "as_of": now})
 
 
 def get_order(order_id: str, runtime: Runtime) -> str:
@@ -221,13 +271,17 @@ def get_order(order_id: str, runtime: Runtime) -> str:
     return _json({**_decided(order), "executions": fills, "source": BOOKS, "as_of": timezone.now()})
 
 
-def list_executions(runtime: Runtime, symbol: str = "", limit: int = 10) -> str:
-    """The person's fills, newest first."""
-    fills = Execution.objects.filter(account__owner=runtime.context.owner).order_by("-executed_at")
-    if symbol:
-        fills = fills.filter(symbol=_instrument(symbol).symbol)
-    rows = [_execution(fill) for fill in fills[: max(1, min(limit, MAX_ROWS))]]
-    return _json({"executions": rows, "source": BOOKS, "as_of": timezone.now()})
+def list_executions(runtime: Runtime, symbol: str = "", side: str = "", days: int = 0, limit: int = 10) -> str:
+    """The person's fills, newest first. symbol: a ticker. side: buy or sell. days: of the last so many days (UTC), of
+    which today is one; 0 for all."""
+    now = timezone.now()
+    mine = Execution.objects.filter(account__owner=runtime.context.owner)
+    fills = _narrowed(mine, symbol, side).order_by("-executed_at")
+    if since := _since(days, now):
+        fills = fills.filter(executed_at__gte=since)
+    rows, has_more = _newest(fills, limit)
+    found = {"executions": [_execution(fill) for fill in rows], "has_more": has_more, "since": since and since.date()}
+    return _json({**found, "source": BOOKS, "as_of": now})
 
 
 def _search(source: Source, query: str, turn: Turn) -> str:
@@ -295,6 +349,28 @@ def _order(order: Order) -> dict[str, Any]:
         "created_at": order.created_at,
         "denied": [{"code": check["code"], "why": _why(check)} for check in failed],
     }
+
+
+def _narrowed(rows: QuerySet[Row], symbol: str, side: str) -> QuerySet[Row]:
+    """Those of a symbol and a side; "" for any."""
+    if side and side.lower() not in Side.values:
+        raise Invalid(f"a side is one of {', '.join(Side.values)}", code="invalid_side")
+    wanted = {"symbol": _instrument(symbol).symbol if symbol else "", "side": side.lower()}
+    return rows.filter(**{name: value for name, value in wanted.items() if value})
+
+
+def _since(days: int, now: datetime) -> datetime | None:
+    """When the first of the last so many days began, of which today is one; None for 0."""
+    if days < 1:
+        return None
+    return datetime.combine(now.date() - timedelta(days=min(days, MAX_DAYS_BACK) - 1), time(0), now.tzinfo)
+
+
+def _newest(rows: QuerySet[Row], limit: int) -> tuple[list[Row], bool]:
+    """The first rows, as many as may be shown, and whether there are more."""
+    most = max(1, min(limit, MAX_ROWS))
+    found = list(rows[: most + 1])
+    return found[:most], len(found) > most
 
 
 def _mine(runtime: Runtime) -> QuerySet[Order]:

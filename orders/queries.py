@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -249,6 +249,43 @@ def equity_marks(account: Account, *, at: datetime) -> EquityMarks:
     around = desk.read(account.pk, at=at)
     now = portfolio(account, at=at).equity_usd
     return EquityMarks(now_usd=now, start_usd=around.start_usd, peak_usd=around.peak_usd)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquityChange:
+    """What an account has gained between a day's end (since, UTC; of an account that is younger its opening) and now,
+    in USD. paid_in_usd: meanwhile, which is no gain. now_usd is None where a held symbol has no price."""
+
+    since: date
+    then_usd: Decimal
+    paid_in_usd: Decimal
+    now_usd: Decimal | None
+
+    @property
+    def gain_usd(self) -> Decimal | None:
+        return None if self.now_usd is None else self.now_usd - self.then_usd - self.paid_in_usd
+
+    @property
+    def gain_pct(self) -> Decimal | None:
+        """Of what there was and came in."""
+        put_in = self.then_usd + self.paid_in_usd
+        return None if self.gain_usd is None or put_in <= 0 else self.gain_usd / put_in * 100
+
+
+def equity_change(account: Account, *, days: int, at: datetime) -> EquityChange:
+    """Since the end of the day so many days before `at`, or the last one before it that was written down."""
+    then = account.equity_days.filter(day__lte=at.date() - timedelta(days=days)).order_by("-day").first()
+    moved = account.transfers.order_by("at")
+    if then:
+        moved = moved.filter(at__gte=datetime.combine(then.day + timedelta(days=1), time(0), at.tzinfo))
+    transfers = list(moved)
+    opened = transfers[0].at.date() if transfers else at.date()
+    return EquityChange(
+        since=then.day if then else opened,
+        then_usd=then.equity_usd if then else Decimal(0),
+        paid_in_usd=sum((transfer.amount_usd for transfer in transfers), Decimal(0)),
+        now_usd=portfolio(account, at=at).equity_usd,
+    )
 
 
 def is_conflict(maker_id: int, checker_id: int) -> bool:

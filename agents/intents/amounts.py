@@ -153,11 +153,12 @@ WHOLE = re.compile(
     re.IGNORECASE,
 )
 
-PERIODS = {"day": 1, "trading day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
 PERIOD = re.compile(
     r"\b(?:(?:last|past|previous|recent)\s(?P<count>[0-9]{1,4}|two|three|four|five|six|ten|few"
     r"|couple(?:\sof)?)?\s?"
-    r"|(?P<dashed>[0-9]{1,4})[\s-]|this\s)(?P<period>day|week|month|quarter|year)s?\b",
+    r"|(?P<dashed>[0-9]{1,4})[\s-]|this\s)(?P<trading>(?:trading|business|market)\s)?"
+    r"(?P<period>day|week|month|quarter|year)s?\b",
     re.IGNORECASE,
 )
 NAMED_PERIODS = (
@@ -251,14 +252,15 @@ def has_number(text: str) -> bool:
 
 
 def days(text: str) -> int:
-    """The length in days of the period a question is about; 0 when it names none."""
+    """The length in calendar days of the period a question is about; 0 when it names none."""
     named = next((length for length, pattern in NAMED_PERIODS if pattern.search(text)), 0)
     found = PERIOD.search(text)
     if found is None:
         return named
     count = (found["count"] or found["dashed"] or "1").lower().removesuffix(" of")
     number = int(count) if count.isdigit() else WORD_VALUES.get(count, 3)
-    return number * PERIODS[found["period"].lower()]
+    length = number * PERIODS[found["period"].lower()]
+    return -(-length * 7 // 5) if found["trading"] else length
 
 
 def value(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ known, and no sentence beside it takes it back; else the person is told what is 
 import re
 
 from agents.intents.amounts import BLANK, Amounts
-from agents.intents.patterns import words
+from agents.intents.patterns import compiled, listed, words
 
 KNOWN = frozenset(
     words("""
@@ -46,6 +46,18 @@ SAYS_NOTHING = re.compile(
     r"|tomorrow|maybe|yesterday|actually|sure)\b)[^0-9?:])*\W*",
     re.IGNORECASE,
 )
+_FIRST = listed("and then also but plus please so ok okay now can could would will you i i'd like want to let me us")
+_OPENING = rf"^\W*(?:{_FIRST}[\s,]+){{0,6}}"
+_ASKING = listed(r"""
+    what how who why where which when\s(?:did|do|does|is|was|will) is are do does did has have am was were any show list
+    tell give get check find look see compare research analy[sz]e summari[sz]e explain display know
+""")
+_NAMING, _STATING = (
+    listed("price quote news headlines latest updates? my"),
+    listed("is are must has have should only stays? needs? below above under over not no"),
+)
+# A sentence beside an order that asks for something; one that states something, of a price, say, may bound the order.
+ASKS = compiled(r"\?\W*$", rf"{_OPENING}{_ASKING}(?:'s)?\b", rf"{_OPENING}{_NAMING}\b(?!.*\b{_STATING}\b)")
 CORRECTS = re.compile(
     r"\b(?:i\smeant?|nope|scratch\sthat|oops|wait|between|price\sis|now\sat)\b|\bbecause\b[^|]*[0-9]|\bno\b(?!\s(?:more|less|lower|higher|greater|cheaper))",
     re.IGNORECASE,

@@ -13,13 +13,13 @@ MOST_QUOTES = 5
 STATUSES = {
     **dict.fromkeys(("open", "pending", "outstanding", "working", "live", "active", "unfilled", "waiting"), "open"),
     **dict.fromkeys(("filled", "executed", "completed"), "filled"),
-    **dict.fromkeys(("cancelled", "canceled"), "cancelled"),
+    **dict.fromkeys(("cancelled", "canceled"), "canceled"),
     **{word: word for word in ("declined", "rejected", "denied", "expired", "approved", "withdrawn", "submitted")},
 }
 _STATUS = any_of(*STATUSES)
 STATUS = re.compile(
     rf"\b(?:(?P<before>{_STATUS})\s(?:\w{{1,20}}\s){{0,2}}?orders?\b|orders?\s(?:that\s(?:are|were|got"
-    rf"|have\sbeen)\s|which\s(?:are|were)\s|were\s|are\s|got\s)"
+    rf"|have\sbeen)\s|which\s(?:are|were)\s|were\s|are\s|got\s|been\s|get\s)"
     rf"(?:still\s)?(?P<after>{_STATUS})\b|(?:what(?:'s|\sis)|everything|anything|all)\s(?:that's\s"
     rf"|that\sis\s)?(?:still\s)?(?P<what>{_STATUS})\b)",
     re.IGNORECASE,
@@ -83,8 +83,8 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         compiled(
             r"\b(?:cash|buying\spower|funds|afford|purchasing\spower|left\sto\s(?:spend|invest)|dry\spowder)\b"
             r"|\b(?:account\s)?balance\b(?!\ssheet)",
-            r"\bhow\smuch\s(?:money(?!\s(?:have|did|am)\s(?:i|we)\s(?:made?|los|earn))|can\si\s(?:spend"
-            r"|invest))\b|\bmoney\s(?:can|is|left|available)\b|\bmy\smoney\b|\bmoney\sleft\b",
+            r"\bhow\smuch\s(?:money(?!\s(?:have|did|am)\s(?:i|we)\s(?:ma[dk]e|los|earn))|can\si\s(?:still\s)?(?:spend"
+            r"|invest|buy))\b|\bmoney\s(?:can|is|left|available)\b|\bmy\smoney\b|\bmoney\sleft\b",
         ),
     ),
     (
@@ -102,7 +102,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         "",
         compiled(
             r"\b(?:trades|fills?|executions?|transactions?|trade\shistory|trading\shistory|trade\slog)\b"
-            r"|\bi\s(?:\w{1,10}\s)?(?:bought|sold|traded)\b"
+            r"|\bi\s(?:\w{1,10}\s)?(?:bought|sold|traded)\b|\b(?:did|have|was|am)\si\s(?:get|gotten|been)?\s?filled\b"
         ),
     ),
     (
@@ -120,6 +120,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
             r"|\bupdates?\s(?:on|about)\b|\bwhat's\sup\swith\b|\bhappened\s(?:to|with|at)\b"
         ),
     ),
+    (Kind.HOLDINGS, "", compiled(r"\bmy\s(?:average|avg|cost)\b|\bcost\sbasis\b|\bbreak-?\s?even\b")),
     (
         Kind.QUOTE,
         "one",
@@ -147,9 +148,9 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
             r"|everything|the\s(?:portfolio|account|book))\b.{0,60}\b(?:do|did|doing|done|going|stand"
             r"|fared?|looking|performed)\b",
             r"\bhow\s(?:did|has|have)\b.{0,60}\b(?:do|done|fared?|performed|perform|gone)\b"
-            r"|\bhow\smuch\s(?:money\s)?(?:have|did|am)\s(?:i|we)\s(?:made?|lost|lose|earn|earned|up|down)\b",
-            r"\bam\si\s(?:up|down|winning|losing|making|in\sthe\s(?:green|red|black))\b|\b(?:made|lost"
-            r"|making|losing)\s(?:any\s)?money\b|\bin\sthe\s(?:green|red)\b",
+            r"|\b(?:how\smuch|what)\s(?:money\s)?(?:have|did|am)\s(?:i|we)\s(?:ma[dk]e|lost|lose|earn|earned|up|down)\b",
+            r"\bam\si\s(?:up|down|winning|losing|making|in\sthe\s(?:green|red|black))\b|\b(?:made|make|lost"
+            r"|lose|making|losing)\s(?:any\s)?money\b|\bin\sthe\s(?:green|red)\b",
         ),
     ),
     (
@@ -172,6 +173,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
         Kind.RESEARCH,
         "one",
         compiled(
+            r"\b(?:volatil\w{1,5}|rsi|macd|sma|ema|moving\saverages?|draw-?downs?|technicals|indicators?|trend(?:ing)?)\b",
             r"\b(?:tell\sme\s(?:more\s)?about|think\s(?:of|about)|look\s(?:into|at)|thoughts?|view\son"
             r"|dig\sinto|report\son|study|brief\sme|dd\son|learn\s(?:more\s)?about)\b",
             r"\b(?:overvalued|undervalued|bull|bear|bullish|bearish|earnings|revenue|valuation|dividends?"
@@ -180,6 +182,7 @@ QUESTIONS: tuple[tuple[Kind, str, re.Pattern[str]], ...] = (
             r"|\bwho\sis\b|\bwhat\sdoes\b|\bwhat\sis\s\S{1,20}\W*$|\babout\b",
         ),
     ),
+    (Kind.PERFORMANCE, "one", compiled(r"\b(?:highs?|lows?|highest|lowest|rose|risen|fell|fallen|peak(?:ed)?)\b")),
     (
         Kind.QUOTE,
         "",
@@ -224,6 +227,11 @@ NEEDS = {"": 0, "one": 1, "two": 2}
 ASKING = re.compile(r"\W*(?:should|shouldn't|why|what|when|how|did|didn't|is|can|who|which)\b", re.IGNORECASE)
 CHANGE = compiled(r"\W*(?:please\s)?(?:ignore|disregard|forget|skip|change|modify|amend|edit|make)\b")
 WHO = compiled(r"\bwho\b")
+OWN_BOOKS = frozenset((Kind.ORDERS, Kind.EXECUTIONS))
+SIDES = (
+    ("buy", compiled(r"\b(?:buy|buys|buying|bought|purchase[sd]?|pay|paid)\b")),
+    ("sell", compiled(r"\b(?:sell|sells|selling|sold|sales?)\b")),
+)
 ASKED_THING = compiled(
     r"\b(?:price|quotes?|news|headlines|research|compare|analy[sz]e|analysis|outlook|opinion|about"
     r"|into)\b(?:\s(?:of|on|for|about|the))*",
@@ -235,12 +243,15 @@ ASKED_THING = compiled(
 def read_question(part: Part) -> Intent:
     symbols = symbols_in(part.text)
     kind = _kind(part.text, len(symbols)) or (Kind.QUOTE if _bare_name(part.text) else Kind.UNKNOWN)
+    if kind is Kind.QUOTE and symbols and amounts.days(part.text) > 1:
+        kind = Kind.PERFORMANCE
     bare = _bare_name(part.text) if kind is Kind.QUOTE else ""
     symbol = symbols[0] if symbols else bare
     status = STATUS.search(part.text) if kind is Kind.ORDERS and not WHO.search(part.text) else None
     return Intent(
         kind=kind,
         words=part.said,
+        side=_side(part.text) if kind in OWN_BOOKS else "",
         symbol="" if kind in {Kind.COMPARE, Kind.UNKNOWN, Kind.HELP} else symbol,
         company=_asked_company(part, kind) if kind in ABOUT_A_COMPANY and not bare else "",
         symbols=symbols if kind is Kind.COMPARE else (),
@@ -248,6 +259,12 @@ def read_question(part: Part) -> Intent:
         status=STATUSES[next(filter(None, status.groups())).lower()] if status else "",
         order_id=order_id_in(part.text),
     )
+
+
+def _side(text: str) -> str:
+    """The one side that is asked about; "" for both or none."""
+    named = [side for side, pattern in SIDES if pattern.search(text)]
+    return named[0] if len(named) == 1 else ""
 
 
 def _kind(text: str, named: int) -> Kind | None:

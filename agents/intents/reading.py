@@ -87,9 +87,10 @@ def _doubted(intents: list[Intent]) -> list[Intent]:
             NEGATION.search(intent.words) and TRADING_WORD.search(intent.words) and place < max(trades, default=0)
         )
         is_beside = intent.kind is Kind.UNKNOWN and not doubts.SAYS_NOTHING.fullmatch(intent.words)
+        is_stated = intent.kind not in (*DEEDS, *COURTESY, Kind.UNKNOWN) and not doubts.ASKS.search(intent.words)
         is_asked = intent.kind in ABOUT_ORDERS and (OR.match(intent.words) or not (intent.symbol or intent.company))
         takes_back = intent.kind is Kind.WITHDRAW and place and intents[place - 1].kind is Kind.TRADE
-        if trades and not is_negated and (is_beside or is_asked or takes_back):
+        if trades and not is_negated and (is_beside or is_stated or is_asked or takes_back):
             doubt = doubt or doubts.ANOTHER_SENTENCE
     return [
         replace(intent, doubt=intent.doubt or doubt) if intent.kind in DEEDS and not intent.company else intent

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from knox.models import get_token_model
 
 from agents.models import Message, ModelCall, Thread
@@ -17,8 +19,9 @@ from agents.services import tell
 from compliance import privacy
 from compliance.models import ComplianceEvent
 from orders import execution, services
-from orders.models import Order, Outbox, Status
-from tests.conftest import NOON
+from orders.models import Account, EquityDay, Order, Outbox, Status
+from tests.conftest import NOON, Propose
+from tests.openai_server import OpenAIServer, agent_of, desk_script
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Post = Callable[..., Any]
@@ -91,6 +94,75 @@ def test_half_of_a_holding_is_reckoned_from_the_books(say: Post, bob: User) -> N
     assert "have made" in say("how am I doing").json()["response"]
     assert "buy 9 NVDA at market: filled" in say("my orders").json()["response"]
     assert ", approved by bob (order" in say("who approved the Nvidia order?").json()["response"]
+
+
+def test_own_trades_are_listed_by_period_and_side(say: Post, propose: Propose, bob: User) -> None:
+    now = timezone.now()
+    for days_ago, wanted in ((20, {"symbol": "KO"}), (1, {"symbol": "NVDA"}), (1, {"symbol": "KO", "side": "sell"})):
+        order = propose(at=now - timedelta(days=days_ago), **wanted)
+        services.approve(order.pk, by=bob, version=order.version, at=order.created_at)
+        execution.execute(order.pk, Outbox.Kind.SUBMIT, at=order.created_at)
+
+    def traded(message: str) -> list[list[str]]:
+        return [line.split()[2:5] for line in say(message).json()["response"].splitlines() if line.startswith("- ")]
+
+    assert traded("my trades") == [["sell", "10", "KO"], ["buy", "10", "NVDA"], ["buy", "10", "KO"]]
+    assert traded("what did I buy in the last two weeks?") == [["buy", "10", "NVDA"]]
+    assert traded("what have I sold this month?") == [["sell", "10", "KO"]]
+    assert f"since {now.date() - timedelta(days=6)}, newest first" in say("my orders this week").json()["response"]
+    assert "no such fills" in say("did I buy Apple this year?").json()["response"]
+    assert say("which orders were approved?").json()["response"].count("filled at $") == 3
+
+
+def test_a_list_says_that_there_is_more(say: Post, propose: Propose) -> None:
+    for quantity in range(1, 12):
+        propose(quantity=str(quantity), at=timezone.now())
+    lines = say("my orders").json()["response"].splitlines()
+    assert len([line for line in lines if line.startswith("- ")]) == 10
+    assert "Older ones" in lines[-1]
+
+
+@pytest.mark.parametrize("word", ["canceled", "cancelled", "withdrawn"])
+def test_what_was_taken_back_is_among_the_cancelled(say: Post, word: str) -> None:
+    talk(say, "buy 2 Pfizer", "cancel that order")
+    assert "buy 2 PFE at market: withdrawn" in say(f"show my {word} orders").json()["response"]
+
+
+def test_how_the_account_did_in_a_period(say: Post, account: Account) -> None:
+    day = timezone.now().date() - timedelta(days=3)
+    EquityDay.objects.create(account=account, day=day, cash_usd=99_000, equity_usd=99_000)
+    answer = say("am I up or down over the last 3 days?").json()
+    assert f"Since {day} your account has made +$1,000.00 (+1.01 %)" in answer["response"]
+    assert answer["unsupported"] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (("list_orders", {"status": "open"}), ""),
+        (("list_orders", {"status": "lost"}), "invalid"),
+        (("list_orders", {"side": "SELL", "days": 10**9}), ""),
+        (("list_executions", {"side": "both"}), "invalid_side"),
+        (("list_executions", {"symbol": "NOPE"}), "instrument_not_found"),
+        (("list_executions", {"days": -5, "limit": 10**9}), ""),
+    ],
+)
+def test_what_a_look_up_does_not_know_it_says(
+    provider: OpenAIServer, ann: User, call: tuple[str, dict[str, Any]], error: str
+) -> None:
+    results: list[dict[str, Any]] = []
+
+    def script(request: dict[str, Any]) -> dict[str, Any]:
+        if agent_of(request) != "database":
+            return desk_script(request)
+        if request["messages"][-1]["role"] == "tool":
+            results.append(json.loads(request["messages"][-1]["content"]))
+            return {"content": "Done."}
+        return {"tool_calls": [call]}
+
+    provider.script = script
+    assert client(ann).post("/chat", {"message": "ORDERS"}, content_type="application/json").status_code == 200
+    assert [result.get("error", "") for result in results] == [error]
 
 
 def test_a_conversation_about_research(say: Post) -> None:
@@ -264,6 +336,7 @@ def test_no_tool_approves_sends_or_moves(say: Post) -> None:
         *("lookup_symbol", "get_quote", "get_price_history", "get_company_profile", "search_news", "search_web"),
         *(
             "get_portfolio",
+            "get_performance",
             "propose_order",
             "withdraw_order",
             "list_orders",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from agents import tools
 from agents.evidence import Evidence
 from agents.extraction import Sentiment, extract
 from agents.indicators import indicators
@@ -47,6 +48,26 @@ def ask(user: User, message: str) -> dict[str, Any]:
     assert reply.status_code == 200, reply.content
     body: dict[str, Any] = reply.json()
     return body
+
+
+# --- prices
+
+
+@pytest.mark.parametrize(("days", "longest"), [(30, 30), (365, 365), (10_000, 365)])
+def test_a_history_is_of_calendar_days(days: int, longest: int) -> None:
+    found = json.loads(tools.get_price_history("AAPL", days=days))
+    first, last = (datetime.fromisoformat(found[end]).date() for end in ("from", "to"))
+    today = datetime.now(UTC).date()
+    assert longest - 3 <= (today - first).days <= longest  # a weekend may come first
+    assert (today - last).days <= 3
+    assert found["days"] == longest
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_the_shortest_history_is_a_change_of_a_day(days: int) -> None:
+    found = json.loads(tools.get_price_history("AAPL", days=days))
+    assert len(found["closes_usd"]) == 2
+    assert found["from"] < found["to"]
 
 
 # --- indicators

@@ -51,7 +51,7 @@ def goals(bens_order: str) -> list[Call]:
         for power, order in itertools.product(POWERS, (bens_order, str(uuid.UUID(int=0)), ""))
     ]
     whose: tuple[dict[str, Any], ...] = ({"user_id": "ben"}, {"account_id": 2}, {"owner": "ben"}, {"maker": 2})
-    reads = ("get_portfolio", "get_positions", "list_orders", "list_executions")
+    reads = ("get_portfolio", "get_performance", "get_positions", "list_orders", "list_executions")
     others: list[Call] = [(tool, who) for tool, who in itertools.product(reads, whose)]
     others += [(tool, {"order_id": bens_order, **who}) for tool in ("get_order", "withdraw_order") for who in whose]
     strings = [(tool, {"query": url}) for tool in ("search_web", "search_news") for url in URLS]

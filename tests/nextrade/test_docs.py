@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 from django.urls import Resolver404, resolve
@@ -19,6 +20,7 @@ from nextrade.errors import NexTradeError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def subclasses(family: type[NexTradeError]) -> set[type[NexTradeError]]:
@@ -36,8 +38,8 @@ def test_every_code_of_an_error_is_documented() -> None:
     documented = (DOCS / "API_DOCUMENTATION.md").read_text() + (DOCS / "orders.md").read_text().lower()
     in_calls = {
         code
-        for path in ROOT.glob("*/*.py")
-        if path.parent.name in ("agents", "orders", "nextrade", "compliance")
+        for folder in ("agents", "orders", "nextrade", "compliance")
+        for path in (ROOT / folder).rglob("*.py")
         for code in re.findall(r'code="([a-z_]+)"', path.read_text())
     }
     codes = {family.code for family in subclasses(NexTradeError)} | in_calls
@@ -49,13 +51,17 @@ def test_every_action_of_the_trail_is_documented() -> None:
     assert {action for action in Action.values if f"`{action}`" not in documented} == set()
 
 
-def test_the_readme_s_links_and_targets_exist() -> None:
-    readme = (ROOT / "README.md").read_text()
-    makefile = (ROOT / "Makefile").read_text()
-    for path in re.findall(r"\]\(([^)#]+)\)", readme):
-        assert (ROOT / path).exists(), path
-    for target in re.findall(r"make (\w+)", readme):
-        assert f"\n{target}:" in makefile, target
+def test_every_link_of_the_pages_leads_to_a_file() -> None:
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text())]
+    assert len(links) > 80
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_no_two_files_differ_by_case_alone() -> None:
+    """Where case does not count (macOS, Windows), one of them would be lost in a clone."""
+    folders = ("agents", "compliance", "deploy", "docs", "nextrade", "orders", "templates", "tests")
+    paths = [str(path).lower() for folder in folders for path in (ROOT / folder).rglob("*")]
+    assert [path for path, count in Counter(paths).items() if count > 1] == []
 
 
 def test_every_test_that_the_docs_name_exists() -> None:
@@ -70,7 +76,6 @@ def _read(folder: Path, pattern: str) -> list[str]:
 
 # --- the commands that are not manage.py's, which test_operations_guide parses
 
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 OTHERS = {"gunicorn", "journalctl", "systemctl", "curl", "psql"}
 
 

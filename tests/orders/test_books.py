@@ -136,3 +136,14 @@ def test_the_day_s_equity_is_written_once(approved: Order, account: Account) -> 
     row = EquityDay.objects.get()
     assert row.day == NOON.date()
     assert row.equity_usd == queries.portfolio(Account.objects.get(), at=midnight).equity_usd
+
+
+def test_what_an_account_has_gained_is_less_what_was_paid_in(account: Account) -> None:
+    at = NOON + timedelta(days=10)
+    EquityDay.objects.create(account=account, day=NOON.date() + timedelta(days=2), cash_usd=1, equity_usd=99_000)
+    EquityDay.objects.create(account=account, day=NOON.date() + timedelta(days=4), cash_usd=1, equity_usd=50_000)
+    books.transfer(account, Decimal(5_000), reason="more", at=NOON + timedelta(days=5))
+    week, year = (queries.equity_change(account, days=days, at=at) for days in (7, 365))
+    assert (week.since, week.gain_usd) == (NOON.date() + timedelta(days=2), Decimal(1_000))
+    assert week.gain_pct == Decimal(1_000) / Decimal(104_000) * 100
+    assert (year.since, year.then_usd, year.paid_in_usd, year.gain_usd) == (NOON.date(), 0, Decimal(105_000), 0)
