@@ -31,6 +31,7 @@ MOST_LISTED = 10
 MOST_WITHDRAWN = 5
 """At once: each is a call, of which a turn has a dozen."""
 OWN = re.compile(r"\bmy\b|\bp\s?&?\s?l\b|\bprofit|\b(?:un)?reali[sz]ed\b|\b(?:have|did|am)\si\b", re.IGNORECASE)
+BESIDES = re.compile(r"\b(?:besides|except|without|other\sthan|apart|aside|but)\b", re.IGNORECASE)
 ORDER_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FILLS = {"": "fills", "buy": "purchases", "sell": "sales"}
 FRACTIONS = {Decimal(1): "all my", Decimal("0.5"): "half of my"}
@@ -175,7 +176,9 @@ def _supervise(intent: Intent, ask: Ask, context: str, asked: str) -> str:
         case Kind.HOLDINGS | Kind.CASH:
             return ask("transfer_to_portfolio", instructions=intent.words)
         case Kind.PERFORMANCE if not intent.symbol or OWN.search(intent.words):
-            return ask("transfer_to_portfolio", instructions=f"How is my portfolio doing{_span(intent)}?")
+            what = f"{intent.symbol} position" if intent.symbol else "portfolio"
+            span = "" if intent.symbol else _span(intent)
+            return ask("transfer_to_portfolio", instructions=f"How is my {what} doing{span}?")
         case Kind.ORDERS | Kind.EXECUTIONS:
             return ask("transfer_to_database", instructions=_lookup(intent))
         case Kind.QUOTE | Kind.RESEARCH if not (intent.symbol or intent.company):
@@ -466,7 +469,10 @@ def _quantity(intent: Intent, ask: Ask) -> tuple[str, str]:
     if intent.quantity:
         return intent.quantity, ""
     if intent.fraction is not None:
-        held = _held(intent.symbol, _result(ask("get_portfolio")))
+        books = _result(ask("get_portfolio", symbol=intent.symbol))
+        if "error" in books:
+            return "", f"Sorry, {books['message']}. Nothing was proposed."
+        held = sum((Decimal(position["quantity"]) for position in books["positions"]), Decimal(0))
         shares = (held * intent.fraction).to_integral_value(ROUND_DOWN)
         if not shares:
             return "", f"You hold {held:f} {intent.symbol}, so there is nothing to {intent.side}. Nothing was proposed."
@@ -487,11 +493,6 @@ def _quantity(intent: Intent, ask: Ask) -> tuple[str, str]:
     return f"{shares:f}", f"At {_usd(price)} a share, {_usd(intent.amount_usd)} is {shares:f} whole shares. "
 
 
-def _held(symbol: str, books: Mapping[str, Any]) -> Decimal:
-    held = [Decimal(position["quantity"]) for position in books.get("positions", ()) if position["symbol"] == symbol]
-    return sum(held, Decimal(0))
-
-
 def _take_back(intent: Intent, ask: Ask) -> str:
     order = _result(ask("withdraw_order", order_id=intent.order_id))
     if "error" in order:
@@ -502,32 +503,37 @@ def _take_back(intent: Intent, ask: Ask) -> str:
 
 
 def _holdings(intent: Intent, ask: Ask) -> str:
-    books = _result(ask("get_portfolio"))
+    symbol = "" if BESIDES.search(intent.words) else intent.symbol
+    books = _result(ask("get_portfolio", symbol=symbol))
     if "error" in books:
         return f"Sorry, {books['message']}."
     lines = [f"- {position['quantity']} {position['symbol']}{_worth(position)}" for position in books["positions"]]
-    held = "\n".join(["You hold:", *lines]) if lines else "You hold no positions."
+    more = ["Smaller ones are on the portfolio's page."] if books["has_more"] else []
+    held = "\n".join(["You hold:", *lines, *more]) if lines else f"You hold no {symbol or 'positions'}."
     return f"{held}\n{_cash_line(books)}"
 
 
 def _cash(intent: Intent, ask: Ask) -> str:
-    books = _result(ask("get_portfolio"))
+    books = _result(ask("get_portfolio", symbol=""))
     return f"Sorry, {books['message']}." if "error" in books else _cash_line(books)
 
 
 def _own_performance(intent: Intent, ask: Ask) -> str:
     if intent.days:
         return _gained(_result(ask("get_performance", days=intent.days)))
-    books = _result(ask("get_portfolio"))
+    books = _result(ask("get_portfolio", symbol=intent.symbol))
     if "error" in books:
         return f"Sorry, {books['message']}."
-    if not books["positions"]:
-        return f"You hold no positions, so there is nothing to measure. {_cash_line(books)}"
-    lines = [f"- {position['symbol']}: {_signed(Decimal(position['pnl_usd']))}" for position in books["positions"]]
-    made = _signed(Decimal(books["pnl_usd"]))
-    return "\n".join(
-        [f"Your open positions have made {made}, with what was realised of them:", *lines, _cash_line(books)]
-    )
+    told = []
+    if books["positions"]:
+        made = _signed(Decimal(books["pnl_usd"]))
+        told = [f"Your open positions have made {made}, with what was realised of them:"]
+        told += [f"- {position['symbol']}: {_signed(Decimal(position['pnl_usd']))}" for position in books["positions"]]
+    if closed := Decimal(books["closed_pnl_usd"]):
+        of = f" of {intent.symbol}" if intent.symbol else ""
+        told.append(f"What you have closed{of} made {_signed(closed)}.")
+    none = f"You hold no {intent.symbol or 'positions'}, so there is nothing to measure."
+    return "\n".join([*(told or [none]), _cash_line(books)])
 
 
 def _gained(account: Mapping[str, Any]) -> str:

@@ -33,7 +33,8 @@ Row = TypeVar("Row", bound=Model)
 Runtime = ToolRuntime[Turn, Any]
 Text = Annotated[str, BeforeValidator(str)]
 """A string even where a model sends a number."""
-MAX_ROWS = 50
+MAX_ROWS, MOST_HELD = 25, 30
+"""What fits into `limits.MAX_RESULT`."""
 MAX_DAYS, MAX_DAYS_BACK = 365, 3_660
 WEEKDAYS = 262
 """The most that MAX_DAYS and the day before them may have."""
@@ -128,29 +129,33 @@ def search_web(query: str, runtime: Runtime) -> str:
     return _search(sources.web(), query, runtime.context)
 
 
-def get_portfolio(runtime: Runtime) -> str:
-    """The person's cash, reserved cash, equity and positions with profit and loss, in USD."""
-    account = _account(runtime)
-    books = queries.portfolio(account, at=timezone.now())
+def get_portfolio(runtime: Runtime, symbol: str = "") -> str:
+    """The person's cash, reserved cash, equity and positions with profit and loss, in USD, the largest positions first;
+    also what closed positions have made. symbol: of this ticker alone."""
+    account, now = _account(runtime), timezone.now()
+    books = queries.portfolio(account, at=now)
+    wanted = _instrument(symbol).symbol if symbol else ""
+    held = [holding for holding in books.holdings if wanted in ("", holding.symbol)]
+    closed = _narrowed(account.positions.filter(quantity=0), wanted, "")
     return _json(
         {
             "cash_usd": books.cash_usd,
             "reserved_usd": books.reserved_usd,
             "free_usd": books.cash_usd - books.reserved_usd,
             "equity_usd": books.equity_usd,
-            "pnl_usd": sum((_pnl(holding) for holding in books.holdings), Decimal(0)),
-            "positions": [_holding(holding) for holding in books.holdings],
+            "pnl_usd": sum((_pnl(holding) for holding in held), Decimal(0)),
+            "closed_pnl_usd": sum(closed.values_list("realized_pnl_usd", flat=True), Decimal(0)),
+            **_largest(held),
             "source": BOOKS,
-            "as_of": timezone.now(),
+            "as_of": now,
         }
     )
 
 
 def get_positions(runtime: Runtime) -> str:
-    """The person's positions alone, from the books."""
-    books = queries.portfolio(_account(runtime), at=timezone.now())
-    rows = [_holding(holding) for holding in books.holdings]
-    return _json({"positions": rows, "source": BOOKS, "as_of": timezone.now()})
+    """The person's positions alone, from the books, the largest first."""
+    now = timezone.now()
+    return _json({**_largest(queries.holdings(_account(runtime), at=now)), "source": BOOKS, "as_of": now})
 
 
 def get_performance(runtime: Runtime, days: int = 30) -> str:
@@ -257,8 +262,8 @@ def list_orders(
     if since := _since(days, now):
         orders = orders.filter(created_at__gte=since)
     rows, has_more = _newest(orders, limit)
-    found = {"orders": [_decided(order) for order in rows], "has_more": has_more, "since": since and since.date()}
-    return _json({**found, "source": BOOKS, "as_of": now})
+    about = {"has_more": has_more, "since": since and since.date(), "source": BOOKS, "as_of": now}
+    return _json({**about, "orders": [_decided(order) for order in rows]})
 
 
 def get_order(order_id: str, runtime: Runtime) -> str:
@@ -280,8 +285,8 @@ def list_executions(runtime: Runtime, symbol: str = "", side: str = "", days: in
     if since := _since(days, now):
         fills = fills.filter(executed_at__gte=since)
     rows, has_more = _newest(fills, limit)
-    found = {"executions": [_execution(fill) for fill in rows], "has_more": has_more, "since": since and since.date()}
-    return _json({**found, "source": BOOKS, "as_of": now})
+    about = {"has_more": has_more, "since": since and since.date(), "source": BOOKS, "as_of": now}
+    return _json({**about, "executions": [_execution(fill) for fill in rows]})
 
 
 def _search(source: Source, query: str, turn: Turn) -> str:
@@ -389,6 +394,12 @@ def _why(check: dict[str, Any]) -> str:
 def _pnl(holding: queries.Holding) -> Decimal:
     """Realized, and unrealized where there is a price."""
     return holding.realized_pnl_usd + (holding.unrealized_pnl_usd or 0)
+
+
+def _largest(held: Sequence[queries.Holding]) -> dict[str, Any]:
+    """As many positions as fit into a result, and whether there are more."""
+    ordered = sorted(held, key=lambda holding: -(holding.market_value_usd or 0))
+    return {"has_more": len(held) > MOST_HELD, "positions": [_holding(holding) for holding in ordered[:MOST_HELD]]}
 
 
 def _holding(holding: queries.Holding) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from agents.models import Message, ModelCall, Thread
 from agents.services import tell
 from compliance import privacy
 from compliance.models import ComplianceEvent
-from orders import execution, services
-from orders.models import Account, EquityDay, Order, Outbox, Status
+from orders import execution, instruments, services
+from orders.models import Account, EquityDay, Order, Outbox, Position, Status
 from tests.conftest import NOON, Propose
 from tests.openai_server import OpenAIServer, agent_of, desk_script
 
@@ -91,7 +91,10 @@ def test_half_of_a_holding_is_reckoned_from_the_books(say: Post, bob: User) -> N
     assert [(card["side"], card["quantity"]) for card in body["orders"]] == [("sell", "4")]
     assert "You hold 9 NVDA" in body["response"]
     assert "You hold:\n- 9 NVDA" in say("what do I hold?").json()["response"]
+    assert "You hold no AAPL." in say("how many Apple shares do I have?").json()["response"]
     assert "have made" in say("how am I doing").json()["response"]
+    assert "- NVDA: " in say("what did I make on Nvidia?").json()["response"]
+    assert "You hold no AAPL, so" in say("how is my Apple doing?").json()["response"]
     assert "buy 9 NVDA at market: filled" in say("my orders").json()["response"]
     assert ", approved by bob (order" in say("who approved the Nvidia order?").json()["response"]
 
@@ -112,6 +115,34 @@ def test_own_trades_are_listed_by_period_and_side(say: Post, propose: Propose, b
     assert f"since {now.date() - timedelta(days=6)}, newest first" in say("my orders this week").json()["response"]
     assert "no such fills" in say("did I buy Apple this year?").json()["response"]
     assert say("which orders were approved?").json()["response"].count("filled at $") == 3
+
+
+def test_what_is_sold_altogether_still_counts(say: Post, propose: Propose, bob: User, account: Account) -> None:
+    now = timezone.now()
+    for days_ago, side in ((20, "buy"), (1, "sell")):
+        order = propose(symbol="KO", side=side, at=now - timedelta(days=days_ago))
+        services.approve(order.pk, by=bob, version=order.version, at=order.created_at)
+        execution.execute(order.pk, Outbox.Kind.SUBMIT, at=order.created_at)
+    made = account.positions.get().realized_pnl_usd
+    assert made
+    told = f"made {'-' if made < 0 else '+'}${abs(made):,.2f}."
+    for words in ("how am I doing?", "what did I make on Coca-Cola?"):
+        answer = say(words).json()
+        assert told in answer["response"]
+        assert answer["unsupported"] == []
+
+
+def test_a_large_portfolio_is_told_from_its_largest_position_down(say: Post, account: Account) -> None:
+    symbols = sorted(instruments.ALL)[:40]
+    for number, symbol in enumerate(symbols, start=1):
+        Position.objects.create(account=account, symbol=symbol, quantity=10**6 // number, avg_cost_usd="1234.567891")
+    lines = say("what do I hold?").json()["response"].splitlines()
+    assert len([line for line in lines if line.startswith("- ")]) == 30
+    assert lines[31].startswith("Smaller ones")
+    shares = {symbol: 10**6 // number for number, symbol in enumerate(symbols, start=1)}
+    for symbol in (symbols[0], symbols[-1]):
+        name = instruments.ALL[symbol].name
+        assert f"- {shares[symbol]} {symbol}, bought" in say(f"how many shares of {name} do I hold?").json()["response"]
 
 
 def test_a_list_says_that_there_is_more(say: Post, propose: Propose) -> None:
