@@ -135,7 +135,9 @@ def test_what_is_sold_altogether_still_counts(say: Post, propose: Propose, bob: 
 def test_a_large_portfolio_is_told_from_its_largest_position_down(say: Post, account: Account) -> None:
     symbols = sorted(instruments.ALL)[:40]
     for number, symbol in enumerate(symbols, start=1):
-        Position.objects.create(account=account, symbol=symbol, quantity=10**6 // number, avg_cost_usd="1234.567891")
+        Position.objects.create(
+            account=account, symbol=symbol, quantity=10**6 // number, avg_cost_usd="12.345", realized_pnl_usd=0
+        )
     lines = say("what do I hold?").json()["response"].splitlines()
     assert len([line for line in lines if line.startswith("- ")]) == 30
     assert lines[31].startswith("Smaller ones")
