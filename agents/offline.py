@@ -542,11 +542,13 @@ def _gained(account: Mapping[str, Any]) -> str:
     if account["gain_usd"] is None:
         return "I cannot say what your account is worth: something that you hold has no price at the moment."
     share = f" ({Decimal(account['gain_pct']):+} %)" if account["gain_pct"] is not None else ""
-    paid_in = Decimal(account["paid_in_usd"])
-    paid = f", {_usd(paid_in)} of which were paid in" if paid_in else ""
+    then, paid_in = Decimal(account["equity_then_usd"]), Decimal(account["paid_in_usd"])
+    was = f"it was worth {_usd(then)} then" if then else "it was opened then"
+    paid = f", {_usd(paid_in)} were paid in" if paid_in else ""
+    made = _signed(Decimal(account["gain_usd"]))
     return (
-        f"Since {account['since']} your account has made {_signed(Decimal(account['gain_usd']))}{share}: "
-        f"it was worth {_usd(account['equity_then_usd'])} then, and is worth {_usd(account['equity_usd'])} now{paid}."
+        f"Since {account['since']} your account has made {made}{share}: "
+        f"{was}{paid}, and it is worth {_usd(account['equity_usd'])} now."
     )
 
 
@@ -610,21 +612,20 @@ def _since(found: Mapping[str, Any]) -> str:
 def _order_row(order: Mapping[str, Any]) -> str:
     at = f" at {_usd(order['avg_px'])}" if order["avg_px"] else ""
     by = f", approved by {' and '.join(order['approved_by'])}" if order["approved_by"] else ""
-    status = f"denied, {_reasons(order)}" if order["status"] == "denied" else order["status"].replace("_", " ")
-    return f"{_terms(order)}: {status}{at}{by} (order {order['order_id']})"
+    status = order["status"].replace("_", " ")
+    if status == "denied" and (reasons := [denial["why"] for denial in order["denied"]]):
+        status = f"denied, {reasons[0]}{f' and {len(reasons) - 1} more' if len(reasons) > 1 else ''}"
+    return f"{_terms(order)}: {status}{at}{by} (order {order['order_id']} of {order['created_at'][:10]})"
 
 
 def _order_line(order: Mapping[str, Any]) -> str:
     if "error" in order:
         return f"No order was made: {order['message']}."
     if order["status"] == "denied":
-        return f"Denied: {_terms(order)}. Why: {_reasons(order)}."
+        reasons = "; ".join(denial["why"] for denial in order["denied"])
+        return f"Denied: {_terms(order)}. Why: {reasons}."
     about = f", about {_usd(order['estimated_usd'])}" if order["estimated_usd"] else ""
     return f"Proposed: {_terms(order)}{about}. It now waits for a second person's approval (order {order['order_id']})."
-
-
-def _reasons(order: Mapping[str, Any]) -> str:
-    return "; ".join(denial["why"] for denial in order["denied"])
 
 
 def _terms(order: Mapping[str, Any]) -> str:
@@ -648,7 +649,7 @@ def _key(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _usd(amount: str | Decimal) -> str:
-    return f"${Decimal(amount):,.2f}"
+    return _signed(Decimal(amount)).removeprefix("+")
 
 
 def _signed(amount: Decimal) -> str:
