@@ -99,6 +99,8 @@ _database = DATABASES["default"]
 SQLITE = "sqlite" in _database["ENGINE"]
 # Kept of the WAL once its pages are in the file; without a limit it stays as large as it once was.
 WAL_BYTES = 8_000_000
+# Of pages, for each connection, and so for each thread of the web; below it the operating system keeps the file for all.
+CACHE_KIB = 512
 if SQLITE:
     _database["ENGINE"] = "nextrade.sqlite"
     _database["CONN_MAX_AGE"] = None
@@ -106,7 +108,7 @@ if SQLITE:
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
-        f"PRAGMA journal_size_limit={WAL_BYTES};",
+        f"PRAGMA journal_size_limit={WAL_BYTES}; PRAGMA cache_size=-{CACHE_KIB};",
         "factory": Existing,
     }
 else:
