@@ -99,7 +99,7 @@ _database = DATABASES["default"]
 SQLITE = "sqlite" in _database["ENGINE"]
 # Kept of the WAL once its pages are in the file; without a limit it stays as large as it once was.
 WAL_BYTES = 8_000_000
-# Of pages, for each connection, and so for each thread of the web; below it the operating system keeps the file for all.
+# Of pages, for each connection, and so for each thread of the web; the operating system keeps the file for all of them.
 CACHE_KIB = 512
 if SQLITE:
     _database["ENGINE"] = "nextrade.sqlite"

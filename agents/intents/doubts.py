@@ -79,6 +79,7 @@ ORDER_OR_SHARES = "whether you mean the order or the shares"
 WHICH_SIDE = "whether to buy or to sell"
 WHICH_NUMBER = "which number is the price"
 FOR_ALL = "whether the price or how long it holds is for all of them"
+HOW_MANY_OF_EACH = "how many of each you mean"
 WHOSE_PRICE = "whose price you mean"
 PART_OF_WHAT = "how many shares that is: for a purchase I need the number"
 WHICH_WAY = (

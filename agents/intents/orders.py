@@ -167,6 +167,8 @@ def _doubt(part: Part, verb: Verb, text: str, found: Amounts, targets: tuple[tup
         return doubts.WHOSE_PRICE
     if len(targets) > 1 and found.limit_price:
         return doubts.FOR_ALL
+    if len(targets) > 1 and found.quantity and not EACH.search(found.rest) and not _is_counted_first(part, verb):
+        return doubts.HOW_MANY_OF_EACH
     rest = found.rest
     for one in instruments.mentions(part.text):
         if one.instrument.symbol not in named and text[one.start : one.end].strip(amounts.BLANK):
@@ -182,6 +184,12 @@ def _doubt(part: Part, verb: Verb, text: str, found: Amounts, targets: tuple[tup
     if left := doubts.unread(rest, found):
         return f"what {part.words[slice(*left)].strip(doubts.EDGES)!r} means"
     return ""
+
+
+def _is_counted_first(part: Part, verb: Verb) -> bool:
+    """Whether the number stands before all that is named; in "buy KO and PEP 10" it may be the last one's alone."""
+    named = [one.start for one in instruments.mentions(part.text) if one.start >= verb.end]
+    return not named or amounts.has_number(part.text[verb.end : named[0]])
 
 
 def _is_order(said: Amounts, verb: Verb, targets: tuple[tuple[str, str], ...], tail: str) -> bool:
