@@ -78,19 +78,20 @@ def read(text: str) -> tuple[Intent, ...]:
 
 
 def _doubted(intents: list[Intent]) -> list[Intent]:
-    """With one doubtful order all are: half of what was meant may be the opposite of it. A negated order before the
-    one that is meant ("don't buy Apple, buy Tesla") is understood."""
-    doubt = next((intent.doubt for intent in intents if intent.kind is Kind.TRADE and intent.doubt), "")
+    """With one doubtful order or withdrawal all are: half of what was meant may be the opposite of it. A negated order
+    before the one that is meant ("don't buy Apple, buy Tesla") is understood."""
+    doubt = next((intent.doubt for intent in intents if intent.kind in DEEDS and intent.doubt), "")
     trades = [place for place, intent in enumerate(intents) if intent.kind in DEEDS]
     for place, intent in enumerate(intents):
         is_negated = (
             NEGATION.search(intent.words) and TRADING_WORD.search(intent.words) and place < max(trades, default=0)
         )
-        is_beside = intent.kind is Kind.UNKNOWN and not doubts.SAYS_NOTHING.fullmatch(intent.words)
-        is_stated = intent.kind not in (*DEEDS, *COURTESY, Kind.UNKNOWN) and not doubts.ASKS.search(intent.words)
+        asks = intent.kind is not Kind.UNKNOWN and doubts.ASKS.search(intent.words)
+        is_wish = asks or intent.kind in DEEDS or intent.kind in COURTESY
+        is_beside = not is_wish and not doubts.SAYS_NOTHING.fullmatch(intent.words)
         is_asked = intent.kind in ABOUT_ORDERS and (OR.match(intent.words) or not (intent.symbol or intent.company))
         takes_back = intent.kind is Kind.WITHDRAW and place and intents[place - 1].kind is Kind.TRADE
-        if trades and not is_negated and (is_beside or is_stated or is_asked or takes_back):
+        if trades and not is_negated and (is_beside or is_asked or takes_back):
             doubt = doubt or doubts.ANOTHER_SENTENCE
     return [
         replace(intent, doubt=intent.doubt or doubt) if intent.kind in DEEDS and not intent.company else intent

@@ -13,7 +13,7 @@ from orders import instruments
 WITHDRAW = re.compile(
     r"(?:(?P<whole>never\s?mind|nvm|(?:i\s|i've\s)?changed\smy\smind|forget\s(?:about\s)?(?:it|that)\b)"
     r"|(?P<firm>cancell?|cancle|withdraw|scrap|scratch|revoke|undo|abort|retract|rescind|void|call\soff"
-    r"|take\sback|nix)"
+    r"|take\sback|take(?=\s(?:it|that|this)\sback\b)|nix)"
     r"|(?P<soft>kill|pull(?!\sup)|drop(?!\sme)|stop(?![\s-](?:loss|limit|order))|forget|remove|delete|get\srid\sof"
     r"|take(?=\s.{0,40}\bback\b)))\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
