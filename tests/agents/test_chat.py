@@ -169,6 +169,24 @@ def test_how_the_account_did_in_a_period(say: Post, account: Account) -> None:
     assert answer["unsupported"] == []
 
 
+def looked_up(provider: OpenAIServer, user: User, call: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the database agent's model is told when it makes a call."""
+    results: list[dict[str, Any]] = []
+
+    def script(request: dict[str, Any]) -> dict[str, Any]:
+        if agent_of(request) != "database":
+            return desk_script(request)
+        if request["messages"][-1]["role"] == "tool":
+            results.append(json.loads(request["messages"][-1]["content"]))
+            return {"content": "Done."}
+        return {"tool_calls": [call]}
+
+    provider.script = script
+    assert client(user).post("/chat", {"message": "ORDERS"}, content_type="application/json").status_code == 200
+    (result,) = results
+    return result
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -183,19 +201,14 @@ def test_how_the_account_did_in_a_period(say: Post, account: Account) -> None:
 def test_what_a_look_up_does_not_know_it_says(
     provider: OpenAIServer, ann: User, call: tuple[str, dict[str, Any]], error: str
 ) -> None:
-    results: list[dict[str, Any]] = []
+    assert looked_up(provider, ann, call).get("error", "") == error
 
-    def script(request: dict[str, Any]) -> dict[str, Any]:
-        if agent_of(request) != "database":
-            return desk_script(request)
-        if request["messages"][-1]["role"] == "tool":
-            results.append(json.loads(request["messages"][-1]["content"]))
-            return {"content": "Done."}
-        return {"tool_calls": [call]}
 
-    provider.script = script
-    assert client(ann).post("/chat", {"message": "ORDERS"}, content_type="application/json").status_code == 200
-    assert [result.get("error", "") for result in results] == [error]
+def test_as_many_orders_as_fit_are_given(provider: OpenAIServer, ann: User, propose: Propose) -> None:
+    for minutes in range(26):
+        propose(at=timezone.now() - timedelta(minutes=minutes), quantity=str(minutes + 1))
+    found = looked_up(provider, ann, ("list_orders", {"limit": 100}))
+    assert (len(found["orders"]), found["has_more"]) == (25, True)
 
 
 def test_a_conversation_about_research(say: Post) -> None:
