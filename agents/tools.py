@@ -254,7 +254,7 @@ def list_orders(
     for all.
     """
     now = timezone.now()
-    orders = _narrowed(_mine(runtime), symbol, side).order_by("-created_at")
+    orders = _narrowed(_mine(runtime), symbol, side).order_by("-created_at", "-id")
     if status and status not in ASKED_STATUS:
         raise Invalid(f"a status is one of {', '.join(ASKED_STATUS)}")
     if status:
@@ -281,7 +281,7 @@ def list_executions(runtime: Runtime, symbol: str = "", side: str = "", days: in
     which today is one; 0 for all."""
     now = timezone.now()
     mine = Execution.objects.filter(account__owner=runtime.context.owner)
-    fills = _narrowed(mine, symbol, side).order_by("-executed_at")
+    fills = _narrowed(mine, symbol, side).order_by("-executed_at", "-id")
     if since := _since(days, now):
         fills = fills.filter(executed_at__gte=since)
     rows, has_more = _newest(fills, limit)
