@@ -159,8 +159,8 @@ def get_positions(runtime: Runtime) -> str:
 
 
 def get_performance(runtime: Runtime, days: int = 30) -> str:
-    """What the person's account has gained or lost in the last calendar days: its equity now and at that day's end, in
-    USD. days: 1 for today alone."""
+    """What the person's account has gained or lost in the last calendar days: its equity at the end of the day before
+    them and now, and what was paid in meanwhile, in USD. days: 1 for today alone."""
     now = timezone.now()
     change = queries.equity_change(_account(runtime), days=max(1, min(days, MAX_DAYS)), at=now)
     return _json(

@@ -1,10 +1,11 @@
-"""What a stretch of words names: instruments, an order by its number, or a company that is not in the reference."""
+"""What a stretch of words names: instruments, sides, an order by its number, or a company that is not in the
+reference."""
 
 import re
 
 from agents.intents import amounts
 from agents.intents.intent import Part
-from agents.intents.patterns import words
+from agents.intents.patterns import compiled, words
 from orders import instruments
 
 LONGEST_COMPANY = 60
@@ -27,6 +28,10 @@ STOPS = frozenset(
     ok is are will should as so like while until to right position positions holdings holding
     trading doing performing going looking moving
     """)
+)
+SIDES = (
+    ("buy", compiled(r"\b(?:buys?|buying|bought|purchase[sd]?|pay|paid)\b")),
+    ("sell", compiled(r"\b(?:sells?|selling|sold|sales?)\b")),
 )
 TOKEN = re.compile(r"[^\s|]{1,80}|\|{1,}")
 UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
@@ -55,6 +60,10 @@ def company_in(part: Part, phrase: tuple[int, int]) -> str:
 
 def symbols_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.instrument.symbol for one in instruments.mentions(text)))
+
+
+def sides_in(text: str) -> tuple[str, ...]:
+    return tuple(side for side, pattern in SIDES if pattern.search(text))
 
 
 def order_id_in(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from agents.intents import amounts
 from agents.intents.intent import Intent, Kind, Part
-from agents.intents.names import company_in, order_id_in, phrase_in, symbols_in
+from agents.intents.names import company_in, order_id_in, phrase_in, sides_in, symbols_in
 from agents.intents.patterns import any_of, compiled
 from agents.intents.verbs import NEGATION, TRADING_WORD
 from orders import instruments
@@ -228,10 +228,6 @@ ASKING = re.compile(r"\W*(?:should|shouldn't|why|what|when|how|did|didn't|is|can
 CHANGE = compiled(r"\W*(?:please\s)?(?:ignore|disregard|forget|skip|change|modify|amend|edit|make)\b")
 WHO = compiled(r"\bwho\b")
 OWN_BOOKS = frozenset((Kind.ORDERS, Kind.EXECUTIONS))
-SIDES = (
-    ("buy", compiled(r"\b(?:buy|buys|buying|bought|purchase[sd]?|pay|paid)\b")),
-    ("sell", compiled(r"\b(?:sell|sells|selling|sold|sales?)\b")),
-)
 ASKED_THING = compiled(
     r"\b(?:price|quotes?|news|headlines|research|compare|analy[sz]e|analysis|outlook|opinion|about"
     r"|into)\b(?:\s(?:of|on|for|about|the))*",
@@ -241,9 +237,9 @@ ASKED_THING = compiled(
 
 
 def read_question(part: Part) -> Intent:
-    symbols = symbols_in(part.text)
+    symbols, sides, days = symbols_in(part.text), sides_in(part.text), amounts.days(part.text)
     kind = _kind(part.text, len(symbols)) or (Kind.QUOTE if _bare_name(part.text) else Kind.UNKNOWN)
-    if kind is Kind.QUOTE and symbols and amounts.days(part.text) > 1:
+    if kind is Kind.QUOTE and symbols and days > 1:
         kind = Kind.PERFORMANCE
     bare = _bare_name(part.text) if kind is Kind.QUOTE else ""
     symbol = symbols[0] if symbols else bare
@@ -251,20 +247,14 @@ def read_question(part: Part) -> Intent:
     return Intent(
         kind=kind,
         words=part.said,
-        side=_side(part.text) if kind in OWN_BOOKS else "",
+        side=sides[0] if kind in OWN_BOOKS and len(sides) == 1 else "",
         symbol="" if kind in {Kind.COMPARE, Kind.UNKNOWN, Kind.HELP} else symbol,
         company=_asked_company(part, kind) if kind in ABOUT_A_COMPANY and not bare else "",
         symbols=symbols if kind is Kind.COMPARE else (),
-        days=0 if kind in WITHOUT_PERIOD else amounts.days(part.text),
+        days=0 if kind in WITHOUT_PERIOD else days,
         status=STATUSES[next(filter(None, status.groups())).lower()] if status else "",
         order_id=order_id_in(part.text),
     )
-
-
-def _side(text: str) -> str:
-    """The one side that is asked about; "" for both or none."""
-    named = [side for side, pattern in SIDES if pattern.search(text)]
-    return named[0] if len(named) == 1 else ""
 
 
 def _kind(text: str, named: int) -> Kind | None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from agents.intents import doubts
 from agents.intents.intent import Intent, Kind, Part
-from agents.intents.names import UUID, order_id_in, symbols_in
+from agents.intents.names import UUID, order_id_in, sides_in, symbols_in
 from agents.intents.patterns import compiled, words
 from agents.intents.verbs import TENTATIVE, after_prefix
 from orders import instruments
@@ -36,8 +36,6 @@ WITHDRAWN_WORDS = frozenset(
     immediately asap kindly changed mind
     """)
 )
-BOUGHT = compiled(r"\b(?:buys?|buying|purchases?)\b")
-SOLD = compiled(r"\b(?:sells?|selling|sales?)\b")
 NOT_WITHDRAWN = compiled(
     r"\b(?:subscription|meeting|account|appointment|cash|money|funds|dollars|noise|instructions?|rules?)\b|\$"
 )
@@ -50,13 +48,13 @@ def read_withdrawal(part: Part) -> Intent | None:
     symbols, rest, order_id = symbols_in(part.text), match["rest"], order_id_in(part.text)
     if not _is_withdrawn(match, is_named=bool(symbols or order_id)):
         return None
-    said = {side for side, word in (("buy", BOUGHT), ("sell", SOLD)) if word.search(rest)}
-    is_clear = not WITHDRAWN_WHICH.search(rest) and len(symbols) < 2 and len(said) < 2
+    sides = sides_in(rest)
+    is_clear = not WITHDRAWN_WHICH.search(rest) and len(symbols) < 2 and len(sides) < 2
     is_quoted = doubts.QUOTED.search(part.text[: match.start()] + " ")
     return Intent(
         kind=Kind.WITHDRAW,
         words=part.said,
-        side=next(iter(said), "") if len(said) == 1 else "",
+        side=sides[0] if len(sides) == 1 else "",
         symbol=symbols[0] if symbols else "",
         order_id=order_id,
         fraction=Decimal(1) if WITHDRAW_ALL.search(rest) and not order_id else None,
