@@ -73,7 +73,7 @@ ITSELF = re.compile(r"\b(?:it|they|that|the\s(?:price|stock|shares?)|price)\b", 
 
 QUESTION = "whether that is an order or a question"
 OTHERS_WORDS = "whether these are your own words"
-ANOTHER_SENTENCE = "whether what you say beside it takes it back"
+ANOTHER_SENTENCE = "whether what you say beside it changes it or takes it back"
 CORRECTED = "which of the two you mean"
 ORDER_OR_SHARES = "whether you mean the order or the shares"
 WHICH_SIDE = "whether to buy or to sell"
